@@ -1,0 +1,132 @@
+"""The bank: patch vectors of golden parts, and where each came from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from goldenpart.server.errors import RevisionDamagedError
+from goldenpart.server.vision.recipe import Metric, Recipe
+from goldenpart.server.vision.search import VectorSearch, open_search
+
+Vectors = npt.NDArray[np.float32]
+Origins = npt.NDArray[np.int32]
+"""(M, 4) int32: golden part, angle (place in `Recipe.angles_deg`), patch row, patch column."""
+
+GOLDEN, ANGLE, ROW, COLUMN = range(4)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BankContent:
+    """What a bank is made of; what is kept on disk.
+
+    Attributes:
+        vectors: (M, D) float32, ordered by golden part.
+        origins: (M, 4) int32, see `Origins`.
+        radius: largest distance of a dropped vector to the bank, in the coreset's projected space.
+    """
+
+    vectors: Vectors
+    origins: Origins
+    radius: float
+
+    def to_bytes(self) -> bytes:
+        """Serialise as safetensors; the same content gives the same bytes."""
+        return save_tensors({"vectors": self.vectors, "origins": self.origins, "radius": np.array([self.radius], np.float64)})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> BankContent:
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            RevisionDamagedError: it is something else.
+        """
+        try:
+            tensors = load_tensors(data)
+            vectors, origins = tensors["vectors"], tensors["origins"]
+            sound = vectors.dtype == np.float32 and origins.dtype == np.int32 and origins.shape == (len(vectors), 4) and len(vectors) > 0
+            radius = float(tensors["radius"][0])
+        except Exception as error:  # safetensors raises its own and struct's errors
+            raise RevisionDamagedError(f"The bank cannot be read: {error}.", file="bank.safetensors") from error
+        if not sound:
+            raise RevisionDamagedError("The bank's tensors do not have the shapes of a bank.", file="bank.safetensors")
+        return cls(np.ascontiguousarray(vectors), np.ascontiguousarray(origins), radius)
+
+    def digest(self) -> str:
+        """Hex sha256 of `to_bytes`."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatchNeighbours:
+    """What the bank says about Q patches.
+
+    Attributes:
+        distances: (Q, k) float32 in the recipe's metric, nearest first.
+        rows: (Q, k) int64, places in the bank.
+    """
+
+    distances: Vectors
+    rows: npt.NDArray[np.int64]
+
+
+@dataclass(slots=True, eq=False)
+class Bank:
+    """A bank that can be searched. Immutable after construction; search belongs to the device executor thread."""
+
+    content: BankContent
+    recipe: Recipe
+    device: torch.device
+    _search: VectorSearch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._search = open_search(self.content.vectors, self.recipe.search_index, self.device)
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory the vectors and their origins take, in bytes."""
+        return self.content.vectors.nbytes + self.content.origins.nbytes
+
+    def neighbours(self, queries: Vectors, without_golden: int | None = None) -> PatchNeighbours:
+        """Find the recipe's number of neighbours of each query, fewer if the bank is smaller.
+
+        Args:
+            queries: (Q, D) float32, normalised as the bank is.
+            without_golden: a golden part whose vectors, all rotations, must not be found.
+        """
+        skip = None if without_golden is None else self._rows_of(without_golden)
+        available = len(self.content.vectors) - (len(skip) if skip else 0)
+        hits = self._search.search(queries, min(self.recipe.neighbours, available), skip)
+        return PatchNeighbours(_to_metric(hits.squared, self.recipe.metric), hits.rows)
+
+    def reweighting(self, query: Vectors, row: int, distance: float) -> float:
+        """PatchCore's factor for the image score (Roth et al., CVPR 2022, equation 7).
+
+        Args:
+            query: (D,) float32, the most anomalous patch.
+            row: its nearest bank vector m*.
+            distance: between the two.
+
+        Returns:
+            1 - exp(distance) / sum of exp(distance to m) over m* and the neighbours of m*, in [0, 1).
+        """
+        count = min(self.recipe.reweight_neighbours, len(self.content.vectors))
+        around = self._search.search(self.content.vectors[row : row + 1], count).rows[0]
+        squared = np.square(self.content.vectors[around] - query).sum(axis=1)
+        distances = _to_metric(squared, self.recipe.metric).astype(np.float64)
+        return float(1.0 - 1.0 / np.exp(distances - distance).sum())
+
+    def _rows_of(self, golden: int) -> range:
+        column = self.content.origins[:, GOLDEN]
+        return range(int(np.searchsorted(column, golden, "left")), int(np.searchsorted(column, golden, "right")))
+
+
+def _to_metric(squared: Vectors, metric: Metric) -> Vectors:
+    """|a - b|^2 / 2 = 1 - cos(a, b) for unit vectors."""
+    return squared / np.float32(2.0) if metric is Metric.COSINE else np.sqrt(squared)

@@ -1,0 +1,293 @@
+"""Thresholds and what they promise.
+
+Split-conformal after Vovk et al. and Bates et al. (arXiv 2104.08279): with n exchangeable normal scores and rate a, a new good part exceeds the
+ceil((1 - a)(n + 1))-th smallest score with probability at most a. Ranks are compared as integers, rates as exact fractions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+
+import numpy as np
+from scipy import stats
+
+from goldenpart.server.errors import InvalidArgumentError, RateNotAttainableError
+
+Scores = tuple[float, ...]
+
+_CONFIDENCE = 0.95
+_RATE_DENOMINATOR = 1_000_000
+_MIN_SCATTER = 0.01  # of log scores; nearly equal calibration scores must not claim certainty
+
+
+class CalibrationMethod(StrEnum):
+    """How a threshold is chosen."""
+
+    CONFORMAL = "conformal"
+    PERCENTILE = "percentile"
+    F1_MAX = "f1_max"
+    LEAVE_ONE_OUT = "leave_one_out"
+    TOLERANCE_LIMIT = "tolerance_limit"
+
+
+class Judgement(StrEnum):
+    """What a score means."""
+
+    PASS = "PASS"
+    REVIEW = "REVIEW"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdRequest:
+    """Which threshold is wanted.
+
+    Attributes:
+        method: how; None means the caller's default.
+        false_reject_rate: share of good parts that may be rejected, in (0, 1).
+        review_rate: share of good parts that may be reviewed or rejected, in (false_reject_rate, 1); None means no review band.
+    """
+
+    method: CalibrationMethod | None = None
+    false_reject_rate: float = 0.05
+    review_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.false_reject_rate < 1:
+            raise InvalidArgumentError(
+                f"false_reject_rate is {self.false_reject_rate}; it must lie between 0 and 1, for example 0.05.",
+                field="threshold.false_reject_rate",
+            )
+        if self.review_rate is not None and not self.false_reject_rate < self.review_rate < 1:
+            raise InvalidArgumentError(
+                f"review_rate is {self.review_rate}; it must be larger than false_reject_rate ({self.false_reject_rate}) and less than 1.",
+                field="threshold.review_rate",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A threshold, its evidence and its promise.
+
+    Attributes:
+        method: how it was chosen.
+        threshold: FAIL above it.
+        review_threshold: REVIEW above it; None without a review band.
+        false_reject_rate, review_rate: as requested.
+        normal_scores, defective_scores: in the order the images came.
+        guaranteed_rate: P(FAIL | good) is at most this, on average over calibration sets; None = no promise.
+        rate_upper_95: 95 % upper bound of the realised rate of this threshold; None = unknown.
+        guarantee: both in words, with their limits.
+        f1_max, auroc: on the given images, where defective ones were given.
+    """
+
+    method: CalibrationMethod
+    threshold: float
+    review_threshold: float | None
+    false_reject_rate: float
+    review_rate: float | None
+    normal_scores: Scores
+    defective_scores: Scores
+    guaranteed_rate: float | None
+    rate_upper_95: float | None
+    guarantee: str
+    f1_max: float | None = None
+    auroc: float | None = None
+
+    def judge(self, score: float) -> Judgement:
+        """Compare a score with the threshold, which is the last score that passes."""
+        if score > self.threshold:
+            return Judgement.FAIL
+        if self.review_threshold is not None and score > self.review_threshold:
+            return Judgement.REVIEW
+        return Judgement.PASS
+
+    def p_value(self, score: float) -> float:
+        """Return (1 + #{normal scores >= score}) / (n + 1)."""
+        return (1 + sum(normal >= score for normal in self.normal_scores)) / (len(self.normal_scores) + 1)
+
+    def confidence(self, score: float) -> float:
+        """Return the probability in [0.5, 1] that the verdict would stay if the score scattered as normal parts' scores do.
+
+        Phi(|ln(score / limit)| / s), s = standard deviation of ln(normal scores), limit = the nearer end of the band.
+        """
+        limits = [limit for limit in (self.threshold, self.review_threshold) if limit is not None and limit > 0]
+        if score <= 0 or not limits:
+            return 1.0
+        margin = min(abs(math.log(score / limit)) for limit in limits)
+        return float(stats.norm.cdf(margin / self._scatter()))
+
+    def _scatter(self) -> float:
+        logs = np.log([score for score in self.normal_scores if score > 0])
+        return max(float(np.std(logs, ddof=1)), _MIN_SCATTER) if len(logs) > 1 else 1.0
+
+
+def calibrate(normal: Scores, defective: Scores, request: ThresholdRequest) -> Calibration:
+    """Set the threshold from scores of pictures that are not in the bank.
+
+    Raises:
+        RateNotAttainableError: conformal, and there are fewer than 1 / rate - 1 normal scores.
+        InvalidArgumentError: no scores, or `f1_max` without defective ones.
+    """
+    if not normal:
+        raise InvalidArgumentError("Calibration needs normal images; none were given.", field="images")
+    method = request.method or CalibrationMethod.CONFORMAL
+    if method is CalibrationMethod.F1_MAX:
+        return _by_f1(normal, defective, request)
+    rates = [rate for rate in (request.false_reject_rate, request.review_rate) if rate is not None]
+    limit = {CalibrationMethod.PERCENTILE: _percentile, CalibrationMethod.TOLERANCE_LIMIT: tolerance_limit}.get(method, conformal_threshold)
+    limits = [limit(normal, rate) for rate in rates]
+    guaranteed, upper, words = _promise(method, len(normal), request.false_reject_rate)
+    return Calibration(
+        method=method,
+        threshold=limits[0],
+        review_threshold=limits[1] if len(limits) > 1 else None,
+        false_reject_rate=request.false_reject_rate,
+        review_rate=request.review_rate,
+        normal_scores=normal,
+        defective_scores=defective,
+        guaranteed_rate=guaranteed,
+        rate_upper_95=upper,
+        guarantee=words,
+        f1_max=best_f1(normal, defective)[1] if defective else None,
+        auroc=auroc(normal, defective) if defective else None,
+    )
+
+
+def calibrate_left_out(normal: Scores, request: ThresholdRequest) -> Calibration:
+    """Set the threshold from leave-one-golden-part-out scores: conformal where the rate is attainable, else the tolerance limit."""
+    method = request.method
+    if method is None:
+        rates = [rate for rate in (request.false_reject_rate, request.review_rate) if rate is not None]
+        attainable = len(normal) >= max(normals_needed(rate) for rate in rates)
+        method = CalibrationMethod.LEAVE_ONE_OUT if attainable else CalibrationMethod.TOLERANCE_LIMIT
+    return calibrate(normal, (), ThresholdRequest(method, request.false_reject_rate, request.review_rate))
+
+
+def conformal_rank(normals: int, rate: float) -> int:
+    """Return r = ceil((1 - rate)(n + 1)), computed exactly."""
+    return math.ceil((1 - _exact(rate)) * (normals + 1))
+
+
+def normals_needed(rate: float) -> int:
+    """Return the smallest n for which the conformal rank does not exceed n: n >= 1 / rate - 1."""
+    return math.ceil(1 / _exact(rate)) - 1
+
+
+def conformal_threshold(normal: Scores, rate: float) -> float:
+    """Return the ceil((1 - rate)(n + 1))-th smallest score.
+
+    Raises:
+        RateNotAttainableError: that rank exceeds n.
+    """
+    rank, count = conformal_rank(len(normal), rate), len(normal)
+    if rank > count:
+        needed = normals_needed(rate)
+        raise RateNotAttainableError(
+            f"A false-reject rate of {rate:g} cannot be promised from {count} normal images; {needed} are needed, {needed - count} more. "
+            f"With {count} the smallest rate is 1/{count + 1} = {1 / (count + 1):.3g}.",
+            field="threshold.false_reject_rate",
+            rate=rate,
+            normals=count,
+            normals_needed=needed,
+            normals_missing=needed - count,
+        )
+    return sorted(normal)[rank - 1]
+
+
+def tolerance_limit(normal: Scores, rate: float) -> float:
+    """Return mean + k * standard deviation: with 95 % confidence at least 1 - rate of a normal population lies below (ISO 16269-6).
+
+    k = t'(0.95; n - 1, z sqrt(n)) / sqrt(n), t' the noncentral t quantile.
+    """
+    count = len(normal)
+    if count < 2:
+        raise RateNotAttainableError(
+            f"A tolerance limit needs at least 2 normal scores; there is {count}. Give more golden parts, or calibrate with normal images.",
+            normals=count,
+            normals_needed=2,
+        )
+    shift = float(stats.norm.ppf(1 - rate)) * math.sqrt(count)
+    factor = float(stats.nct.ppf(_CONFIDENCE, count - 1, shift)) / math.sqrt(count)
+    return float(np.mean(normal) + factor * np.std(normal, ddof=1))
+
+
+def auroc(normal: Scores, defective: Scores) -> float:
+    """Return the area under the ROC curve: the probability that a defective score exceeds a normal one, ties counting half."""
+    ranks = stats.rankdata(np.array([*normal, *defective]))
+    above = ranks[len(normal) :].sum() - len(defective) * (len(defective) + 1) / 2
+    return float(above / (len(normal) * len(defective)))
+
+
+def best_f1(normal: Scores, defective: Scores) -> tuple[float, float]:
+    """Return the threshold (FAIL above it) of the best F1 and that F1; among equals the middle of the widest gap below the defective scores."""
+    scores = np.array([*normal, *defective], np.float64)
+    truth = np.array([False] * len(normal) + [True] * len(defective))
+    levels = np.unique(scores)
+    cuts = np.concatenate([[levels[0] - 1.0], (levels[1:] + levels[:-1]) / 2, [levels[-1]]])
+    hits = np.array([np.count_nonzero(truth & (scores > cut)) for cut in cuts])
+    alarms = np.array([np.count_nonzero(scores > cut) for cut in cuts])
+    f1 = 2 * hits / (alarms + len(defective))
+    gaps = np.concatenate([[0.0], np.diff(levels), [0.0]])
+    best = max(range(len(cuts)), key=lambda index: (f1[index], gaps[index]))
+    return float(cuts[best]), float(f1[best])
+
+
+def _by_f1(normal: Scores, defective: Scores, request: ThresholdRequest) -> Calibration:
+    if not defective:
+        raise InvalidArgumentError(
+            "f1_max needs defective images; none were given. Add some, or use conformal, which needs normal ones only.", field="images"
+        )
+    if request.review_rate is not None:
+        raise InvalidArgumentError("f1_max has no review band; leave review_rate out, or use conformal.", field="threshold.review_rate")
+    threshold, f1 = best_f1(normal, defective)
+    return Calibration(
+        method=CalibrationMethod.F1_MAX,
+        threshold=threshold,
+        review_threshold=None,
+        false_reject_rate=request.false_reject_rate,
+        review_rate=None,
+        normal_scores=normal,
+        defective_scores=defective,
+        guaranteed_rate=None,
+        rate_upper_95=None,
+        guarantee="No guarantee: the best F1 on these very images, and it depends on how many of them are defective.",
+        f1_max=f1,
+        auroc=auroc(normal, defective),
+    )
+
+
+def _percentile(normal: Scores, rate: float) -> float:
+    return float(np.quantile(np.array(normal), 1 - rate))
+
+
+def _promise(method: CalibrationMethod, count: int, rate: float) -> tuple[float | None, float | None, str]:
+    if method is CalibrationMethod.PERCENTILE:
+        return (
+            None,
+            None,
+            f"No guarantee: the plain {100 * (1 - rate):g}th percentile of {count} scores is too low on average for small sets.",
+        )
+    if method is CalibrationMethod.TOLERANCE_LIMIT:
+        words = (
+            f"If scores of good parts are normally distributed, then with 95 % confidence at most {rate:.3g} of good parts are rejected; "
+            f"estimated from {count} scores. Calibrate with {normals_needed(rate)} or more normal images for a guarantee without that assumption."
+        )
+        return None, rate, words
+    rank = conformal_rank(count, rate)
+    attained = (count + 1 - rank) / (count + 1)
+    upper = float(stats.beta.ppf(_CONFIDENCE, count + 1 - rank, rank))
+    words = (
+        f"At most {attained:.3g} of good parts are rejected on average, and with 95 % confidence at most {upper:.3g} by this threshold, "
+        f"from {count} scores, as long as good parts look as they did then."
+    )
+    if method is CalibrationMethod.LEAVE_ONE_OUT:
+        words += " Approximate: each golden part was scored against a bank without it."
+    return attained, upper, words
+
+
+def _exact(rate: float) -> Fraction:
+    return Fraction(rate).limit_denominator(_RATE_DENOMINATOR)

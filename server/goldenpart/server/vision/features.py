@@ -1,0 +1,58 @@
+"""From prepared pictures to the vectors that banks are made of and searched with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from goldenpart.server.vision.backbones import Backbone
+from goldenpart.server.vision.preparation import PreparedImage
+from goldenpart.server.vision.recipe import Metric, Recipe
+
+Vectors = npt.NDArray[np.float32]
+"""(N, D) float32; of unit length for the metric ``cosine``."""
+
+
+def extract_tokens(backbone: Backbone, pixels: Sequence[npt.NDArray[np.uint8]], layers: tuple[int, ...]) -> torch.Tensor:
+    """Run the backbone on pictures of one size. Device executor thread only; blocks until the device is done.
+
+    Args:
+        backbone: the network.
+        pixels: B pictures (H, W, 3) uint8 RGB of equal size, sides multiples of the patch.
+        layers: which layers to read; empty means the backbone's choice.
+
+    Returns:
+        (B, H / patch, W / patch, D) float32 on the backbone's device.
+    """
+    batch = torch.from_numpy(np.stack(pixels)).to(backbone.device)  # (B, H, W, 3)
+    images = batch.permute(0, 3, 1, 2).to(torch.float32)  # (B, 3, H, W), channels last in memory
+    scale = torch.tensor(backbone.std, device=backbone.device) * 255.0
+    shift = torch.tensor(backbone.mean, device=backbone.device) * 255.0
+    return backbone.patch_tokens((images - shift[:, None, None]) / scale[:, None, None], layers)
+
+
+def to_vectors(tokens: torch.Tensor, prepared: PreparedImage, recipe: Recipe) -> Vectors:
+    """Turn one picture's tokens into search vectors, inspected patches only, in row-major order.
+
+    Args:
+        tokens: (h, w, D) float32.
+        prepared: the picture they came from.
+        recipe: neighbourhood and metric.
+
+    Returns:
+        (N, D) float32, N = number of inspected patches.
+    """
+    if recipe.neighbourhood_patches > 1:
+        side = recipe.neighbourhood_patches
+        planes = tokens.permute(2, 0, 1)[None]  # (1, D, h, w)
+        tokens = F.avg_pool2d(planes, side, stride=1, padding=side // 2, count_include_pad=False)[0].permute(1, 2, 0)
+    vectors = tokens.reshape(-1, tokens.shape[-1])
+    if not prepared.inspected.all():
+        vectors = vectors[torch.from_numpy(prepared.inspected.reshape(-1)).to(vectors.device)]
+    if recipe.metric is Metric.COSINE:
+        vectors = F.normalize(vectors, dim=1)
+    return vectors.contiguous().cpu().numpy()

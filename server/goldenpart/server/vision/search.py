@@ -1,0 +1,127 @@
+"""Nearest-neighbour search over bank vectors: one interface, three engines that find the same neighbours."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from goldenpart.server.vision.recipe import SearchIndex
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hits:
+    """Neighbours of Q queries, nearest first.
+
+    Attributes:
+        squared: (Q, k) float32, squared Euclidean distances, >= 0.
+        rows: (Q, k) int64, places in the bank.
+    """
+
+    squared: Vectors
+    rows: npt.NDArray[np.int64]
+
+
+class VectorSearch(Protocol):
+    """Finds neighbours. Belongs to the device executor thread: FAISS's GPU indexes are not thread-safe, even for reading."""
+
+    def search(self, queries: Vectors, neighbours: int, skip: range | None = None) -> Hits:
+        """Find the nearest bank vectors.
+
+        Args:
+            queries: (Q, D) float32, C-contiguous.
+            neighbours: k, at most the number of searchable vectors.
+            skip: a run of bank rows that must not be found.
+        """
+
+
+class FaissSearch:
+    """FAISS on the CPU: exact (IndexFlatL2), or an inverted file for huge banks (IndexIVFFlat)."""
+
+    def __init__(self, vectors: Vectors, kind: SearchIndex = SearchIndex.EXACT) -> None:
+        dimension = vectors.shape[1]
+        self._size = vectors.shape[0]
+        self._index = faiss.IndexFlatL2(dimension)
+        if kind is SearchIndex.IVF:
+            lists = max(1, min(round(4 * math.sqrt(self._size)), self._size // 39))  # FAISS wants 39 training vectors per list
+            self._index = faiss.IndexIVFFlat(self._index, dimension, lists)
+            self._index.nprobe = max(1, lists // 8)
+            self._index.train(vectors)  # k-means with a fixed seed
+        self._index.add(vectors)
+        self._ivf = kind is SearchIndex.IVF
+
+    def search(self, queries: Vectors, neighbours: int, skip: range | None = None) -> Hits:
+        """See `VectorSearch.search`."""
+        squared, rows = self._index.search(queries, neighbours, params=self._parameters(skip))
+        return Hits(np.maximum(squared, 0.0), rows)
+
+    def _parameters(self, skip: range | None) -> object:
+        if skip is None:
+            return None
+        selector = faiss.IDSelectorNot(faiss.IDSelectorRange(skip.start, skip.stop))
+        return faiss.SearchParametersIVF(sel=selector, nprobe=self._index.nprobe) if self._ivf else faiss.SearchParameters(sel=selector)
+
+
+class FaissGpuSearch:
+    """FAISS on CUDA, exact. Needs faiss-gpu; one instance of resources per thread (faiss #1777)."""
+
+    def __init__(self, vectors: Vectors, device: torch.device) -> None:
+        self._resources = faiss.StandardGpuResources()
+        self._index = faiss.index_cpu_to_gpu(self._resources, device.index or 0, faiss.IndexFlatL2(vectors.shape[1]))
+        self._index.add(vectors)
+
+    def search(self, queries: Vectors, neighbours: int, skip: range | None = None) -> Hits:
+        """See `VectorSearch.search`. A skipped run is left out by asking for so many more neighbours."""
+        extra = len(skip) if skip else 0
+        squared, rows = self._index.search(queries, neighbours + extra)
+        return _without(Hits(np.maximum(squared, 0.0), rows), neighbours, skip)
+
+
+class MatmulSearch:
+    """Exact search as a blocked matrix product on any torch device; stands in where faiss-gpu is not installed."""
+
+    BLOCK_QUERIES = 4096
+
+    def __init__(self, vectors: Vectors, device: torch.device) -> None:
+        self._vectors = torch.from_numpy(vectors).to(device)  # (M, D)
+        self._norms = self._vectors.square().sum(dim=1)  # (M,)
+
+    def search(self, queries: Vectors, neighbours: int, skip: range | None = None) -> Hits:
+        """See `VectorSearch.search`."""
+        blocks = [self._search_block(block, neighbours, skip) for block in torch.from_numpy(queries).split(self.BLOCK_QUERIES)]
+        return Hits(np.concatenate([block.squared for block in blocks]), np.concatenate([block.rows for block in blocks]))
+
+    def _search_block(self, block: torch.Tensor, neighbours: int, skip: range | None) -> Hits:
+        queries = block.to(self._vectors.device)
+        rough = torch.addmm(self._norms, queries, self._vectors.T, alpha=-2.0)  # (Q, M), squared distance less |q|^2
+        if skip is not None:
+            rough[:, skip.start : skip.stop] = torch.inf
+        rows = rough.topk(neighbours, dim=1, largest=False).indices
+        # The expansion |q|^2 - 2 q.v + |v|^2 cancels where it matters most, near zero; the few winners are measured again directly.
+        squared = (queries[:, None, :] - self._vectors[rows]).square().sum(dim=2)  # (Q, k)
+        order = squared.argsort(dim=1, stable=True)
+        return Hits(squared.gather(1, order).cpu().numpy(), rows.gather(1, order).cpu().numpy())
+
+
+def open_search(vectors: Vectors, kind: SearchIndex, device: torch.device) -> VectorSearch:
+    """Choose the engine: FAISS on the CPU; on CUDA faiss-gpu, or the matrix product where it is not installed."""
+    if device.type == "cpu" or kind is SearchIndex.IVF:
+        return FaissSearch(vectors, kind)
+    if hasattr(faiss, "StandardGpuResources"):
+        return FaissGpuSearch(vectors, device)
+    return MatmulSearch(vectors, device)
+
+
+def _without(hits: Hits, neighbours: int, skip: range | None) -> Hits:
+    if skip is None:
+        return hits
+    skipped = (hits.rows >= skip.start) & (hits.rows < skip.stop)
+    order = np.argsort(skipped, axis=1, kind="stable")[:, :neighbours]
+    return Hits(np.take_along_axis(hits.squared, order, 1), np.take_along_axis(hits.rows, order, 1))
