@@ -1,0 +1,1 @@
+"""Goldenpart's gRPC model server."""

@@ -7,7 +7,7 @@ GoldenpartError
 │       └── UnsupportedFormatError · UndecodableImageError · ImageTooLargeError · InvalidFrameError
 ├── FailedPreconditionError         the server's state must change first
 │   ├── RateNotAttainableError · NotCalibratedError · BackboneMismatchError · NothingToInspectError
-│   └── BackboneUnavailableError · RevisionActiveError
+│   └── BackboneUnavailableError · RevisionActiveError · StoreLockedError
 ├── NotFoundError
 │   └── UnknownCategoryError · UnknownRevisionError · UnknownBackboneError
 ├── AbortedError                    somebody else came between
@@ -159,6 +159,12 @@ class RevisionActiveError(FailedPreconditionError):
     """The active revision cannot be deleted."""
 
     reason = "REVISION_ACTIVE"
+
+
+class StoreLockedError(FailedPreconditionError):
+    """Another server holds the store."""
+
+    reason = "STORE_LOCKED"
 
 
 class NotFoundError(GoldenpartError):

@@ -1,0 +1,1 @@
+"""The gRPC edge: servicers, conversion between protobuf and domain, error mapping. Nothing here computes."""

@@ -1,0 +1,1 @@
+"""Fitted revisions on disk."""

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import torch
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
+from scipy import special
 
-from goldenpart.server.errors import RevisionDamagedError
+from goldenpart.server.errors import InvalidArgumentError, RevisionDamagedError
 from goldenpart.server.vision.recipe import Metric, Recipe
 from goldenpart.server.vision.search import VectorSearch, open_search
 
@@ -29,7 +30,7 @@ class BankContent:
     Attributes:
         vectors: (M, D) float32, ordered by golden part.
         origins: (M, 4) int32, see `Origins`.
-        radius: largest distance of a dropped vector to the bank, in the coreset's projected space.
+        radius: upper bound of the distance of a dropped vector to the bank, in the coreset's projected space.
     """
 
     vectors: Vectors
@@ -50,12 +51,12 @@ class BankContent:
         try:
             tensors = load_tensors(data)
             vectors, origins = tensors["vectors"], tensors["origins"]
-            sound = vectors.dtype == np.float32 and origins.dtype == np.int32 and origins.shape == (len(vectors), 4) and len(vectors) > 0
             radius = float(tensors["radius"][0])
+            sound = _is_sound(vectors, origins)
         except Exception as error:  # safetensors raises its own and struct's errors
             raise RevisionDamagedError(f"The bank cannot be read: {error}.", file="bank.safetensors") from error
         if not sound:
-            raise RevisionDamagedError("The bank's tensors do not have the shapes of a bank.", file="bank.safetensors")
+            raise RevisionDamagedError("The bank's tensors do not have the shapes, types and order of a bank.", file="bank.safetensors")
         return cls(np.ascontiguousarray(vectors), np.ascontiguousarray(origins), radius)
 
     def digest(self) -> str:
@@ -99,28 +100,45 @@ class Bank:
         Args:
             queries: (Q, D) float32, normalised as the bank is.
             without_golden: a golden part whose vectors, all rotations, must not be found.
+
+        Raises:
+            InvalidArgumentError: the bank holds nothing but that golden part.
         """
-        skip = None if without_golden is None else self._rows_of(without_golden)
-        available = len(self.content.vectors) - (len(skip) if skip else 0)
+        skip = self._skipped(without_golden)
+        available = len(self.content.vectors) - len(skip or ())
         hits = self._search.search(queries, min(self.recipe.neighbours, available), skip)
         return PatchNeighbours(_to_metric(hits.squared, self.recipe.metric), hits.rows)
 
-    def reweighting(self, query: Vectors, row: int, distance: float) -> float:
+    def reweighting(self, query: Vectors, row: int, distance: float, without_golden: int | None = None) -> float:
         """PatchCore's factor for the image score (Roth et al., CVPR 2022, equation 7).
 
         Args:
             query: (D,) float32, the most anomalous patch.
             row: its nearest bank vector m*.
             distance: between the two.
+            without_golden: as in `neighbours`; its vectors are no neighbours of m* either.
 
         Returns:
             1 - exp(distance) / sum of exp(distance to m) over m* and the neighbours of m*, in [0, 1).
         """
-        count = min(self.recipe.reweight_neighbours, len(self.content.vectors))
-        around = self._search.search(self.content.vectors[row : row + 1], count).rows[0]
+        skip = self._skipped(without_golden)
+        count = min(self.recipe.reweight_neighbours, len(self.content.vectors) - len(skip or ()))
+        around = self._search.search(self.content.vectors[row : row + 1], count, skip).rows[0]
         squared = np.square(self.content.vectors[around] - query).sum(axis=1)
         distances = _to_metric(squared, self.recipe.metric).astype(np.float64)
-        return float(1.0 - 1.0 / np.exp(distances - distance).sum())
+        return float(1.0 - np.exp(-special.logsumexp(distances - distance)))
+
+    def _skipped(self, golden: int | None) -> range | None:
+        if golden is None:
+            return None
+        skip = self._rows_of(golden)
+        if len(skip) == len(self.content.vectors):
+            raise InvalidArgumentError(
+                f"All {len(skip)} vectors of the bank come from golden part {golden}; without it nothing is left to compare with. "
+                "Give at least 2 golden parts that differ.",
+                field="images",
+            )
+        return skip
 
     def _rows_of(self, golden: int) -> range:
         column = self.content.origins[:, GOLDEN]
@@ -130,3 +148,16 @@ class Bank:
 def _to_metric(squared: Vectors, metric: Metric) -> Vectors:
     """|a - b|^2 / 2 = 1 - cos(a, b) for unit vectors."""
     return squared / np.float32(2.0) if metric is Metric.COSINE else np.sqrt(squared)
+
+
+def _is_sound(vectors: npt.NDArray[np.generic], origins: npt.NDArray[np.generic]) -> bool:
+    return bool(
+        vectors.dtype == np.float32
+        and vectors.ndim == 2
+        and vectors.size
+        and np.isfinite(vectors).all()
+        and origins.dtype == np.int32
+        and origins.shape == (len(vectors), 4)
+        and origins.min() >= 0
+        and (np.diff(origins[:, GOLDEN]) >= 0).all()
+    )

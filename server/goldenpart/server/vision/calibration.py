@@ -1,7 +1,7 @@
 """Thresholds and what they promise.
 
-Split-conformal after Vovk et al. and Bates et al. (arXiv 2104.08279): with n exchangeable normal scores and rate a, a new good part exceeds the
-ceil((1 - a)(n + 1))-th smallest score with probability at most a. Ranks are compared as integers, rates as exact fractions.
+Split-conformal after Vovk et al. and Bates et al. (arXiv 2104.08279): with n exchangeable normal scores and rate a, a new good part
+exceeds the ceil((1 - a)(n + 1))-th smallest score with probability at most a. Ranks are compared as integers, rates as exact fractions.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class CalibrationMethod(StrEnum):
 class Judgement(StrEnum):
     """What a score means."""
 
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105 - a verdict, not a password
     REVIEW = "REVIEW"
     FAIL = "FAIL"
 
@@ -223,11 +223,14 @@ def auroc(normal: Scores, defective: Scores) -> float:
 
 
 def best_f1(normal: Scores, defective: Scores) -> tuple[float, float]:
-    """Return the threshold (FAIL above it) of the best F1 and that F1; among equals the middle of the widest gap below the defective scores."""
+    """Return the threshold (FAIL above it) of the best F1, and that F1.
+
+    A threshold lies midway between two neighbouring scores; among equally good ones where the two are farthest apart.
+    """
     scores = np.array([*normal, *defective], np.float64)
     truth = np.array([False] * len(normal) + [True] * len(defective))
     levels = np.unique(scores)
-    cuts = np.concatenate([[levels[0] - 1.0], (levels[1:] + levels[:-1]) / 2, [levels[-1]]])
+    cuts = np.concatenate([[np.nextafter(levels[0], -np.inf)], (levels[1:] + levels[:-1]) / 2, [levels[-1]]])
     hits = np.array([np.count_nonzero(truth & (scores > cut)) for cut in cuts])
     alarms = np.array([np.count_nonzero(scores > cut) for cut in cuts])
     f1 = 2 * hits / (alarms + len(defective))
@@ -274,7 +277,8 @@ def _promise(method: CalibrationMethod, count: int, rate: float) -> tuple[float 
     if method is CalibrationMethod.TOLERANCE_LIMIT:
         words = (
             f"If scores of good parts are normally distributed, then with 95 % confidence at most {rate:.3g} of good parts are rejected; "
-            f"estimated from {count} scores. Calibrate with {normals_needed(rate)} or more normal images for a guarantee without that assumption."
+            f"estimated from {count} scores. Calibrate with {normals_needed(rate)} or more normal images for a guarantee without that "
+            "assumption."
         )
         return None, rate, words
     rank = conformal_rank(count, rate)
@@ -290,4 +294,6 @@ def _promise(method: CalibrationMethod, count: int, rate: float) -> tuple[float 
 
 
 def _exact(rate: float) -> Fraction:
-    return Fraction(rate).limit_denominator(_RATE_DENOMINATOR)
+    """Return the fraction that was meant: 0.05 is not 1/20 in binary, and one rank may hang on the difference."""
+    meant = Fraction(rate).limit_denominator(_RATE_DENOMINATOR)
+    return meant if 0 < meant < 1 else Fraction(rate)

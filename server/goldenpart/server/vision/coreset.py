@@ -34,7 +34,10 @@ class VectorSampler(Protocol):
 
     @property
     def radius(self) -> float:
-        """Largest distance of a dropped vector to its nearest kept one, in the space the sampler measures in; 0 if none was dropped."""
+        """Upper bound of the distance of a dropped vector to its nearest kept one, in the space the sampler measures in.
+
+        0 if none was dropped. It is attained as long as everything fitted into budget plus chunk; every merge adds its own radius.
+        """
 
     def add(self, vectors: Vectors, rows: Rows) -> Iterator[CoresetProgress]:
         """Take (N, D) vectors and their global row numbers; yields while it works."""
@@ -58,10 +61,14 @@ class GreedySampler:
         projection_dimensions: of the projection; no projection is done if the vectors have no more.
         seed: of the projection and the first centre.
         device: where distances are computed.
+        chunk_vectors: how many vectors may wait beside the budget.
     """
 
-    def __init__(self, budget: int, projection_dimensions: int, seed: int, device: torch.device) -> None:
+    def __init__(
+        self, budget: int, projection_dimensions: int, seed: int, device: torch.device, chunk_vectors: int = CHUNK_VECTORS
+    ) -> None:
         self._budget = budget
+        self._chunk = chunk_vectors
         self._projection_dimensions = projection_dimensions
         self._random = np.random.default_rng(seed)
         self._device = device
@@ -78,13 +85,13 @@ class GreedySampler:
 
     def add(self, vectors: Vectors, rows: Rows) -> Iterator[CoresetProgress]:
         """See `VectorSampler.add`."""
-        for start in range(0, len(vectors), CHUNK_VECTORS):
-            piece = slice(start, start + CHUNK_VECTORS)
+        for start in range(0, len(vectors), self._chunk):
+            piece = slice(start, start + self._chunk)
+            if self._held + len(vectors[piece]) > self._budget + self._chunk:
+                yield from self._reduce()
             self._vectors.append(vectors[piece])
             self._rows.append(rows[piece])
             self._held += len(vectors[piece])
-            if self._held > self._budget + CHUNK_VECTORS:
-                yield from self._reduce()
 
     def finish(self) -> Iterator[CoresetProgress]:
         """See `VectorSampler.finish`."""
@@ -100,6 +107,7 @@ class GreedySampler:
         if self._held <= self._budget:
             return
         vectors, rows = np.concatenate(self._vectors), np.concatenate(self._rows)
+        self._vectors, self._rows = [], []  # they are in the arrays now; twice is too much
         points = self._project(vectors)
         centres = np.empty(self._budget, np.int64)
         nearest = torch.full((len(points),), torch.inf, device=self._device)  # squared distance to the nearest centre
@@ -109,11 +117,13 @@ class GreedySampler:
             centres[pick] = centre
             distances = torch.addmv(norms + norms[centre], points, points[centre], alpha=-2.0)
             torch.minimum(nearest, distances, out=nearest)
-            nearest[centre] = -1.0  # a rounding error must not choose it again
+            nearest[centre] = -torch.inf  # no rounding error may choose it again
             centre = int(nearest.argmax())
             if (pick + 1) % PICKS_PER_STEP == 0:
                 yield CoresetProgress(pick + 1, self._budget)
-        self._radius = max(self._radius, float(nearest.max().clamp_min(0.0).sqrt()))
+        self._radius += float(
+            nearest.max().clamp_min(0.0).sqrt()
+        )  # triangle inequality: what was dropped before was near to what is dropped now
         self._vectors, self._rows, self._held = [vectors[centres]], [rows[centres]], self._budget
 
     def _project(self, vectors: Vectors) -> torch.Tensor:
@@ -128,7 +138,7 @@ class GreedySampler:
 
 
 class RandomSampler:
-    """Uniform sampling without replacement in one pass: every vector draws a number, the lowest `budget` stay (Knuth's reservoir by keys)."""
+    """Uniform sampling without replacement in one pass: every vector draws a number, the lowest `budget` stay."""
 
     def __init__(self, budget: int, seed: int) -> None:
         self._budget = budget

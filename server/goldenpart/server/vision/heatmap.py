@@ -17,6 +17,7 @@ PNG_SCALE = 1.0 / 4096.0
 """Heat of one step of the 16-bit picture; it saturates at 16 thresholds."""
 MAX_REGIONS = 64
 _FAILED_LEVEL = 0.9
+_LEAST_THRESHOLD = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,10 @@ def draw_heat(grid: npt.NDArray[np.float32], geometry: Geometry, sigma_px: float
         grid: (rows, columns) float32 patch distances.
         geometry: of the picture.
         sigma_px: Gaussian blur, standard deviation in pixels of the resized picture.
-        threshold: distance that becomes 1.0.
+        threshold: distance that becomes 1.0; below 1e-6, where float32 distances are rounding errors, it counts as 1e-6.
     """
     padded = (geometry.columns * geometry.patch_px, geometry.rows * geometry.patch_px)
-    heat = cv2.resize(grid / np.float32(threshold), padded, interpolation=cv2.INTER_LINEAR)
+    heat = cv2.resize(grid / np.float32(max(threshold, _LEAST_THRESHOLD)), padded, interpolation=cv2.INTER_LINEAR)
     if sigma_px > 0:
         heat = cv2.GaussianBlur(heat, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE)
     content = heat[: geometry.content_height_px, : geometry.content_width_px]
@@ -66,14 +67,16 @@ def find_regions(heat: Heat, min_area_px: int, *, failed: bool) -> tuple[Region,
     Args:
         heat: (H, W) float32.
         min_area_px: smaller ones are left out.
-        failed: the image as a whole is above its threshold; should blurring have lowered every peak below 1.0, the level is lowered
-            to 90 % of the peak, so that a failed part always has a region to look at.
+        failed: the image as a whole is above its threshold. Such a part always has a region to look at: should blurring have lowered
+            every peak below 1.0, the level is lowered to 90 % of the peak, and should all areas be small, the hottest is kept.
     """
-    level = 1.0
-    if failed and heat.max() < level:
-        level, min_area_px = _FAILED_LEVEL * float(heat.max()), 1
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((heat >= level).astype(np.uint8), connectivity=8)
+    peak = float(heat.max())
+    level = _FAILED_LEVEL * peak if failed and peak < 1.0 else 1.0
+    _, labelled, table, _ = cv2.connectedComponentsWithStats((heat >= level).astype(np.uint8), connectivity=8)
+    labels, stats = np.asarray(labelled, np.int32), np.asarray(table, np.int32)
     kept = [label for label in range(1, len(stats)) if stats[label, cv2.CC_STAT_AREA] >= min_area_px]
+    if failed and not kept:
+        kept = [int(labels.flat[heat.argmax()])]
     regions = [_measure(heat, labels, stats[label], label) for label in kept]
     return tuple(sorted(regions, key=lambda region: -region.peak)[:MAX_REGIONS])
 

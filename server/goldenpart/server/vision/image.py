@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from dataclasses import dataclass
 from enum import StrEnum
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import PIL.Image
 
-from goldenpart.server.errors import ImageTooLargeError, InvalidFrameError, UndecodableImageError, UnsupportedFormatError
+from goldenpart.server.errors import ImageTooLargeError, InvalidFrameError, UndecodableImageError
+from goldenpart.server.vision.image_header import read_encoded_size
 
 Rgb8 = npt.NDArray[np.uint8]
 """(H, W, 3) uint8, red first, sRGB as delivered."""
@@ -28,8 +27,7 @@ class PixelFormat(StrEnum):
 
 
 _BYTES_PER_PIXEL = {PixelFormat.MONO8: 1, PixelFormat.RGB8: 3, PixelFormat.BGR8: 3, PixelFormat.BAYER_RG8: 1}
-PIL.Image.MAX_IMAGE_PIXELS = None  # `read_size` judges by our own limit, and nothing here decodes with Pillow
-_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a broken frame is an answer to its sender, not a line on stderr
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ def read_size(source: ImageSource, max_pixels: int) -> ImageSize:
         ImageTooLargeError: more than `max_pixels`.
         InvalidFrameError: a raw image whose fields contradict each other.
     """
-    size = _raw_size(source) if isinstance(source, RawImage) else _encoded_size(source.data)
+    size = _raw_size(source) if isinstance(source, RawImage) else ImageSize(*read_encoded_size(source.data))
     if size.pixels > max_pixels:
         raise ImageTooLargeError(
             f"The image is {size.width_px} x {size.height_px} = {size.pixels} pixels; the limit is {max_pixels}. "
@@ -93,8 +91,8 @@ def read_size(source: ImageSource, max_pixels: int) -> ImageSize:
 def decode(source: ImageSource) -> Rgb8:
     """Decode an image whose size `read_size` has let through.
 
-    EXIF orientation is applied, 16-bit samples are scaled to 8 bits by their full range, grey becomes RGB, an alpha channel is
-    dropped, Bayer mosaics are demosaiced bilinearly. May run on any thread; releases the GIL.
+    EXIF orientation is applied, 16-bit samples keep their upper 8 bits, grey becomes RGB, an alpha channel is dropped (TIFF: blended
+    with black), Bayer mosaics are demosaiced bilinearly. May run on any thread; releases the GIL.
 
     Returns:
         (H, W, 3) uint8 RGB, C-contiguous.
@@ -110,7 +108,8 @@ def decode(source: ImageSource) -> Rgb8:
         raise UndecodableImageError(f"The image cannot be decoded: {error.err}.") from error
     if image is None:
         raise UndecodableImageError(
-            f"The image of {len(source.data)} bytes cannot be decoded; it is truncated or corrupt. Was the whole file sent?",
+            f"The image of {len(source.data)} bytes cannot be decoded; it is truncated, corrupt, "
+            "or its samples are neither 8 nor 16 bit integers. Was the whole file sent?",
             bytes=len(source.data),
         )
     return np.ascontiguousarray(image, np.uint8)
@@ -121,28 +120,6 @@ def pixel_digest(image: Rgb8) -> str:
     digest = hashlib.sha256(f"{image.shape[1]}x{image.shape[0]}:".encode())
     digest.update(np.ascontiguousarray(image).data)
     return digest.hexdigest()
-
-
-def _encoded_size(data: bytes) -> ImageSize:
-    if not data:
-        raise UndecodableImageError("The image is empty (0 bytes); send a whole JPEG, PNG, BMP, TIFF or WebP file.")
-    if not _known_magic(data):
-        raise UnsupportedFormatError(
-            f"The image starts with {data[:8].hex(' ')}, which is no JPEG, PNG, BMP, TIFF or WebP file. Send one of those, or raw pixels.",
-            magic=data[:8].hex(),
-        )
-    try:
-        with PIL.Image.open(io.BytesIO(data), formats=_FORMATS) as header:
-            return ImageSize(*header.size)
-    except Exception as error:  # Pillow's plugins raise whatever the broken bytes lead them to
-        raise UndecodableImageError(f"The image's header is broken: {error}. Was the whole file sent?") from error
-
-
-def _known_magic(data: bytes) -> bool:
-    return (
-        data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\x00", b"MM\x00*"))
-        or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
-    )  # fmt: skip
 
 
 def _raw_size(raw: RawImage) -> ImageSize:

@@ -109,9 +109,11 @@ def _resize(image: Rgb8, geometry: Geometry) -> Rgb8:
     target = (geometry.content_width_px, geometry.content_height_px)
     if target == (image.shape[1], image.shape[0]):
         return image
-    shrinks = target[0] * target[1] < image.shape[0] * image.shape[1]
-    # Area averaging keeps a thin scratch visible at any reduction; bilinear enlarging adds no ringing.
-    return np.asarray(cv2.resize(image, target, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR), np.uint8)
+    # Area averaging keeps a thin scratch visible at any reduction; bilinear enlarging adds no ringing. Asked for both at once, when
+    # stretching shrinks one side and enlarges the other, OpenCV would interpolate and skip pixels.
+    smaller = (min(target[0], image.shape[1]), min(target[1], image.shape[0]))
+    shrunk = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
+    return np.asarray(shrunk if smaller == target else cv2.resize(shrunk, target, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _rotate(image: Rgb8, angle_deg: float, interpolation: int) -> Rgb8:

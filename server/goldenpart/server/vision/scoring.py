@@ -58,16 +58,18 @@ def score_image(bank: Bank, vectors: Vectors, prepared: PreparedImage, without_g
         prepared: the picture.
         without_golden: a golden part to leave out of the search.
     """
-    return score_neighbours(bank, bank.neighbours(vectors, without_golden), vectors, prepared)
+    return score_neighbours(bank, bank.neighbours(vectors, without_golden), vectors, prepared, without_golden)
 
 
-def score_neighbours(bank: Bank, found: PatchNeighbours, vectors: Vectors, prepared: PreparedImage) -> ScoredImage:
+def score_neighbours(
+    bank: Bank, found: PatchNeighbours, vectors: Vectors, prepared: PreparedImage, without_golden: int | None = None
+) -> ScoredImage:
     """Score one picture whose patches were searched already, perhaps together with others'."""
     distances = found.distances.mean(axis=1)
     worst = int(distances.argmax())
     score = aggregate(distances, bank.recipe)
     if bank.recipe.reweight_neighbours:
-        score *= bank.reweighting(vectors[worst], int(found.rows[worst, 0]), float(found.distances[worst, 0]))
+        score *= bank.reweighting(vectors[worst], int(found.rows[worst, 0]), float(found.distances[worst, 0]), without_golden)
     grid = np.zeros(prepared.inspected.shape, np.float32)
     grid[prepared.inspected] = distances
     return ScoredImage(score, grid, _describe_worst(bank, found, prepared, worst))
@@ -83,7 +85,7 @@ def aggregate(distances: npt.NDArray[np.float32], recipe: Recipe) -> float:
         return float(values.max())
     if recipe.aggregate is Aggregate.MEAN:
         return float(values.mean())
-    share = int(recipe.aggregate_percent / 100.0 * len(values))
+    share = int(recipe.aggregate_percent * len(values) / 100.0)  # in this order 29 % of 100 are 29
     count = recipe.aggregate_patches if recipe.aggregate is Aggregate.TOP_PATCHES else share
     count = min(max(1, count), len(values))
     return float(np.partition(values, -count)[-count:].mean())

@@ -46,42 +46,47 @@ class FaissSearch:
     """FAISS on the CPU: exact (IndexFlatL2), or an inverted file for huge banks (IndexIVFFlat)."""
 
     def __init__(self, vectors: Vectors, kind: SearchIndex = SearchIndex.EXACT) -> None:
-        dimension = vectors.shape[1]
-        self._size = vectors.shape[0]
+        size, dimension = vectors.shape
         self._index = faiss.IndexFlatL2(dimension)
+        self._lists = self._probes = 0
         if kind is SearchIndex.IVF:
-            lists = max(1, min(round(4 * math.sqrt(self._size)), self._size // 39))  # FAISS wants 39 training vectors per list
-            self._index = faiss.IndexIVFFlat(self._index, dimension, lists)
-            self._index.nprobe = max(1, lists // 8)
+            self._lists = max(1, min(round(4 * math.sqrt(size)), size // 39))  # FAISS wants 39 training vectors per list
+            self._probes = max(1, self._lists // 8)
+            self._index = faiss.IndexIVFFlat(self._index, dimension, self._lists)
             self._index.train(vectors)  # k-means with a fixed seed
         self._index.add(vectors)
-        self._ivf = kind is SearchIndex.IVF
 
     def search(self, queries: Vectors, neighbours: int, skip: range | None = None) -> Hits:
         """See `VectorSearch.search`."""
-        squared, rows = self._index.search(queries, neighbours, params=self._parameters(skip))
+        squared, rows = self._index.search(queries, neighbours, params=self._parameters(skip, self._probes))
+        short = rows[:, -1] < 0  # the probed lists held fewer than k
+        if short.any():
+            squared[short], rows[short] = self._index.search(queries[short], neighbours, params=self._parameters(skip, self._lists))
         return Hits(np.maximum(squared, 0.0), rows)
 
-    def _parameters(self, skip: range | None) -> object:
-        if skip is None:
-            return None
-        selector = faiss.IDSelectorNot(faiss.IDSelectorRange(skip.start, skip.stop))
-        return faiss.SearchParametersIVF(sel=selector, nprobe=self._index.nprobe) if self._ivf else faiss.SearchParameters(sel=selector)
+    def _parameters(self, skip: range | None, probes: int) -> object:
+        selector = None if skip is None else faiss.IDSelectorNot(faiss.IDSelectorRange(skip.start, skip.stop))
+        if self._lists:
+            return faiss.SearchParametersIVF(sel=selector, nprobe=probes)
+        return None if selector is None else faiss.SearchParameters(sel=selector)
 
 
 class FaissGpuSearch:
     """FAISS on CUDA, exact. Needs faiss-gpu; one instance of resources per thread (faiss #1777)."""
 
     def __init__(self, vectors: Vectors, device: torch.device) -> None:
+        self._vectors = vectors
+        self._device = device
         self._resources = faiss.StandardGpuResources()
         self._index = faiss.index_cpu_to_gpu(self._resources, device.index or 0, faiss.IndexFlatL2(vectors.shape[1]))
         self._index.add(vectors)
 
     def search(self, queries: Vectors, neighbours: int, skip: range | None = None) -> Hits:
-        """See `VectorSearch.search`. A skipped run is left out by asking for so many more neighbours."""
-        extra = len(skip) if skip else 0
-        squared, rows = self._index.search(queries, neighbours + extra)
-        return _without(Hits(np.maximum(squared, 0.0), rows), neighbours, skip)
+        """See `VectorSearch.search`. With a skipped run, which FAISS cannot do on the GPU, the matrix product steps in (Fit only)."""
+        if skip:
+            return MatmulSearch(self._vectors, self._device).search(queries, neighbours, skip)
+        squared, rows = self._index.search(queries, neighbours)
+        return Hits(np.maximum(squared, 0.0), rows)
 
 
 class MatmulSearch:
@@ -95,7 +100,7 @@ class MatmulSearch:
 
     def search(self, queries: Vectors, neighbours: int, skip: range | None = None) -> Hits:
         """See `VectorSearch.search`."""
-        blocks = [self._search_block(block, neighbours, skip) for block in torch.from_numpy(queries).split(self.BLOCK_QUERIES)]
+        blocks = [self._search_block(block, neighbours, skip) for block in torch.split(torch.from_numpy(queries), self.BLOCK_QUERIES)]
         return Hits(np.concatenate([block.squared for block in blocks]), np.concatenate([block.rows for block in blocks]))
 
     def _search_block(self, block: torch.Tensor, neighbours: int, skip: range | None) -> Hits:
@@ -117,11 +122,3 @@ def open_search(vectors: Vectors, kind: SearchIndex, device: torch.device) -> Ve
     if hasattr(faiss, "StandardGpuResources"):
         return FaissGpuSearch(vectors, device)
     return MatmulSearch(vectors, device)
-
-
-def _without(hits: Hits, neighbours: int, skip: range | None) -> Hits:
-    if skip is None:
-        return hits
-    skipped = (hits.rows >= skip.start) & (hits.rows < skip.stop)
-    order = np.argsort(skipped, axis=1, kind="stable")[:, :neighbours]
-    return Hits(np.take_along_axis(hits.squared, order, 1), np.take_along_axis(hits.rows, order, 1))

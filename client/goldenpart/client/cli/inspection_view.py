@@ -1,0 +1,120 @@
+"""How inspections are shown while they come in."""
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Protocol, Self
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from goldenpart.client.cli.output import print_json, table, to_json
+from goldenpart.client.results import Inspection, Verdict
+
+COLOURS: Mapping[Verdict, str] = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "bold red",
+    Verdict.REVIEW: "bold yellow",
+    Verdict.NOT_INSPECTED: "bold magenta",
+}
+
+
+class InspectionView(Protocol):
+    """Takes inspections one by one; a context manager that ends with a summary."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+    def add(self, name: str, inspection: Inspection) -> None:
+        """Show one more inspection."""
+
+
+class JsonLines:
+    """One JSON object per line on stdout, pictures left out."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        pass
+
+    def add(self, name: str, inspection: Inspection) -> None:
+        """Print one more inspection."""
+        found = to_json(inspection)
+        assert isinstance(found, dict)
+        pictures = ("overlay_png", "heatmap")
+        print_json({"path": name, **{field: value for field, value in found.items() if field not in pictures}}, indent=None)
+
+
+class PlainLines:
+    """One line per inspection on stdout, tabs between its parts; the summary on stderr."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[Verdict] = Counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        typer.echo(summary(self._counts), err=True)
+
+    def add(self, name: str, inspection: Inspection) -> None:
+        """Print one more inspection."""
+        self._counts[inspection.verdict] += 1
+        typer.echo("\t".join((name, str(inspection.verdict), *_cells(inspection))).rstrip("\t"))
+
+
+class LiveTable:
+    """A table on a terminal that shows the newest inspections; parts that did not pass stay when it ends."""
+
+    def __init__(self, console: Console) -> None:
+        self._counts: Counter[Verdict] = Counter()
+        self._newest: deque[tuple[str, Inspection]] = deque(maxlen=max(5, console.height - 8))
+        self._kept: list[tuple[str, Inspection]] = []
+        self._console = console
+        self._live = Live(console=console, transient=True, auto_refresh=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()
+        if self._kept:
+            self._console.print(_table(self._kept))
+        self._console.print(summary(self._counts), highlight=False)
+
+    def add(self, name: str, inspection: Inspection) -> None:
+        """Show one more inspection."""
+        self._counts[inspection.verdict] += 1
+        self._newest.append((name, inspection))
+        if inspection.verdict is not Verdict.PASS:
+            self._kept.append((name, inspection))
+        shown = _table(self._newest)
+        shown.caption = summary(self._counts)
+        self._live.update(shown, refresh=True)
+
+
+def _table(rows: list[tuple[str, Inspection]] | deque[tuple[str, Inspection]]) -> Table:
+    shown = table("part", "verdict", "score", "threshold", "p", "remark", right=["score", "threshold", "p"])
+    for name, inspection in rows:
+        shown.add_row(Text(name), Text(inspection.verdict, COLOURS[inspection.verdict]), *map(Text, _cells(inspection)))
+    return shown
+
+
+def _cells(inspection: Inspection) -> tuple[str, str, str, str]:
+    if inspection.verdict is Verdict.NOT_INSPECTED:
+        return "-", "-", "-", " ".join(f"{inspection.reason}: {inspection.message}".split())
+    boxes = " ".join(f"{r.box.x_px},{r.box.y_px},{r.box.width_px},{r.box.height_px}" for r in inspection.regions)
+    remark = f"{len(inspection.regions)} regions at {boxes}" if boxes else ""
+    return f"{inspection.score:.5g}", f"{inspection.threshold:.5g}", f"{inspection.p_value:.3g}", remark
+
+
+def summary(counts: Counter[Verdict]) -> str:
+    """Return how many parts got which verdict, in one line."""
+    parts = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]]
+    return f"{counts.total()} inspected: {', '.join(parts)}" if parts else "nothing inspected"

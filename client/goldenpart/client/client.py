@@ -1,0 +1,207 @@
+"""The blocking client."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from grpc_health.v1 import health_pb2_grpc  # type: ignore[import-untyped]
+
+from goldenpart.client import channel, conversions, requests
+from goldenpart.client.archive import replaced_when_complete
+from goldenpart.client.channel import DEFAULT_ADDRESS, Connection
+from goldenpart.client.errors import GoldenpartError
+from goldenpart.client.frames import Frame, ImageSource, Mask, NamedImage
+from goldenpart.client.onboarding import Outcome
+from goldenpart.client.readiness import CHECK, POLL_INTERVAL_S, ReadinessWait
+from goldenpart.client.recipe import Recipe
+from goldenpart.client.results import Inspection
+from goldenpart.client.revisions import Activation, CalibrationReport, Category, FitReport, Progress, Revision, ThresholdRequest
+from goldenpart.client.server_info import ServerInfo
+from goldenpart.client.wire import Wire
+from goldenpart.v1 import category_pb2, category_pb2_grpc, inspection_pb2_grpc, onboarding_pb2_grpc, server_info_pb2, server_info_pb2_grpc
+
+
+class Client:
+    """Talks to a Goldenpart server and waits for the answers. Threads may share it.
+
+    Every method raises a :class:`~goldenpart.client.errors.GoldenpartError` where a call fails, and ``OSError`` where an image file
+    cannot be read. Calls that change nothing are repeated where the server was unavailable for a moment.
+
+    Args:
+        address: ``host:port`` or another gRPC target.
+        root_certificates: PEM, or the path of one, of the authorities that may have signed the server's certificate; None = no TLS.
+        token: Bearer token; None takes GOLDENPART_TOKEN from the environment.
+
+    Example:
+        >>> with Client("127.0.0.1:50051") as client:  # doctest: +SKIP
+        ...     report = client.fit("flange", sorted(Path("golden").glob("*.png")))
+        ...     (result,) = client.inspect([Frame("1", "flange", Path("part.png"))])
+    """
+
+    def __init__(self, address: str = DEFAULT_ADDRESS, *, root_certificates: bytes | Path | None = None, token: str | None = None) -> None:
+        self._wire = Wire(Connection.make(address, root_certificates, token))
+        self._inspection = inspection_pb2_grpc.InspectionServiceStub(self._wire.channel)
+        self._onboarding = onboarding_pb2_grpc.OnboardingServiceStub(self._wire.channel)
+        self._categories = category_pb2_grpc.CategoryServiceStub(self._wire.channel)
+        self._server = server_info_pb2_grpc.ServerInfoServiceStub(self._wire.channel)
+        self._health = health_pb2_grpc.HealthStub(self._wire.channel)
+
+    @property
+    def address(self) -> str:
+        """Where the server is."""
+        return self._wire.connection.address
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; calls in flight are cancelled."""
+        self._wire.close()
+
+    def wait_until_ready(self, timeout_s: float = 60.0) -> None:
+        """Block until the server inspects frames.
+
+        Raises:
+            DeadlineExceeded: It does not within ``timeout_s``.
+        """
+        wait, pause = ReadinessWait(self.address, timeout_s), threading.Event()
+        while True:
+            try:
+                reply = self._wire.unary(self._health.Check, CHECK, wait.remaining_s(), wait_for_ready=True)
+                if wait.is_over(reply):
+                    return
+            except GoldenpartError as error:
+                wait.forgive(error)
+            pause.wait(POLL_INTERVAL_S)
+
+    def inspect(self, frames: Iterable[Frame], *, timeout_s: float = channel.INSPECT_TIMEOUT_S) -> tuple[Inspection, ...]:
+        """Inspect frames of any mix of categories; returns one result per frame, in order.
+
+        A bad frame fails alone: its verdict is NOT_INSPECTED with the reason.
+        """
+        return conversions.inspections(self._wire.unary(self._inspection.Inspect, requests.inspect(frames), timeout_s))
+
+    def inspect_stream(self, frames: Iterable[Frame], *, timeout_s: float | None = None) -> Iterator[Inspection]:
+        """Send frames as the iterable gives them and yield results as they are ready, in any order.
+
+        The iterable is consumed in a thread of gRPC. ``timeout_s`` bounds the whole stream; None lets it run as long as the camera does.
+        """
+        for reply in self._wire.exchange(self._inspection.InspectStream, map(requests.stream_frame, frames), timeout_s):
+            yield conversions.inspection(reply.result)
+
+    def fit(
+        self,
+        category: str,
+        images: Iterable[ImageSource | NamedImage],
+        *,
+        recipe: Recipe | None = None,
+        mask: Mask | None = None,
+        threshold: ThresholdRequest | None = None,
+        stage_only: bool = False,
+        etag: str = "",
+        on_progress: Callable[[Progress], None] | None = None,
+        timeout_s: float = channel.ONBOARDING_TIMEOUT_S,
+    ) -> FitReport:
+        """Learn a category from golden parts and return its new revision, active unless ``stage_only``.
+
+        Images are read one by one while they are sent. ``on_progress`` is called in this thread.
+        """
+        messages = requests.fit(
+            category, images, recipe_wanted=recipe, mask_wanted=mask, threshold_wanted=threshold, stage_only=stage_only, etag=etag
+        )
+        outcome = Outcome[FitReport](on_progress)
+        for reply in self._wire.exchange(self._onboarding.Fit, messages, timeout_s):
+            outcome.take(conversions.fit_event(reply))
+        return outcome.report
+
+    def calibrate(
+        self,
+        category: str,
+        normal: Iterable[ImageSource | NamedImage],
+        defective: Iterable[ImageSource | NamedImage] = (),
+        *,
+        revision: str = "",
+        threshold: ThresholdRequest | None = None,
+        stage_only: bool = False,
+        etag: str = "",
+        on_progress: Callable[[Progress], None] | None = None,
+        timeout_s: float = channel.ONBOARDING_TIMEOUT_S,
+    ) -> CalibrationReport:
+        """Set the threshold of a revision (empty = the active one) from images that are not in its bank.
+
+        Returns the new revision, active unless ``stage_only``. ``on_progress`` is called in this thread.
+        """
+        messages = requests.calibrate(
+            category, normal, defective, revision=revision, threshold_wanted=threshold, stage_only=stage_only, etag=etag
+        )
+        outcome = Outcome[CalibrationReport](on_progress)
+        for reply in self._wire.exchange(self._onboarding.Calibrate, messages, timeout_s):
+            outcome.take(conversions.calibration_event(reply))
+        return outcome.report
+
+    def get_category(self, category: str, *, timeout_s: float = channel.READ_TIMEOUT_S) -> Category:
+        """Return one category."""
+        request = category_pb2.GetCategoryRequest(category=category)
+        return conversions.category(self._wire.unary(self._categories.GetCategory, request, timeout_s).category)
+
+    def list_categories(self, *, page_size: int = 0, timeout_s: float = channel.READ_TIMEOUT_S) -> Iterator[Category]:
+        """Yield all categories by name, fetching page after page; ``timeout_s`` holds for each of them."""
+        request = category_pb2.ListCategoriesRequest(page_size=page_size)
+        while True:
+            page = self._wire.unary(self._categories.ListCategories, request, timeout_s)
+            yield from map(conversions.category, page.categories)
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def list_revisions(self, category: str, *, page_size: int = 0, timeout_s: float = channel.READ_TIMEOUT_S) -> Iterator[Revision]:
+        """Yield a category's revisions, newest first, without their calibration scores; ``timeout_s`` holds for each page."""
+        request = category_pb2.ListRevisionsRequest(category=category, page_size=page_size)
+        while True:
+            page = self._wire.unary(self._categories.ListRevisions, request, timeout_s)
+            yield from map(conversions.revision, page.revisions)
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def get_revision(self, category: str, revision: str = "", *, timeout_s: float = channel.READ_TIMEOUT_S) -> Revision:
+        """Return one revision; empty means the active one."""
+        request = category_pb2.GetRevisionRequest(category=category, revision=revision)
+        return conversions.revision(self._wire.unary(self._categories.GetRevision, request, timeout_s).revision)
+
+    def activate(self, category: str, revision: str, *, etag: str = "", timeout_s: float = channel.CHANGE_TIMEOUT_S) -> Activation:
+        """Make a revision the one that judges; also the way to roll back."""
+        request = category_pb2.ActivateRevisionRequest(category=category, revision=revision, etag=etag)
+        return conversions.activation(self._wire.unary(self._categories.ActivateRevision, request, timeout_s))
+
+    def delete_category(self, category: str, *, etag: str = "", timeout_s: float = channel.CHANGE_TIMEOUT_S) -> None:
+        """Delete a category with all its revisions."""
+        self._wire.unary(self._categories.DeleteCategory, category_pb2.DeleteCategoryRequest(category=category, etag=etag), timeout_s)
+
+    def delete_revision(self, category: str, revision: str, *, timeout_s: float = channel.CHANGE_TIMEOUT_S) -> None:
+        """Delete a revision that is not active."""
+        request = category_pb2.DeleteRevisionRequest(category=category, revision=revision)
+        self._wire.unary(self._categories.DeleteRevision, request, timeout_s)
+
+    def export_revision(self, category: str, path: Path, *, revision: str = "", timeout_s: float = channel.TRANSFER_TIMEOUT_S) -> None:
+        """Write a revision (empty = the active one) to a tar file, which appears only when it is complete."""
+        request = category_pb2.ExportRevisionRequest(category=category, revision=revision)
+        with replaced_when_complete(path) as file:
+            for reply in self._wire.download(self._categories.ExportRevision, request, timeout_s):
+                file.write(reply.chunk)
+
+    def import_revision(
+        self, path: Path, *, category: str = "", stage_only: bool = False, etag: str = "", timeout_s: float = channel.TRANSFER_TIMEOUT_S
+    ) -> Revision:
+        """Send such a file and return the revision with its new number; an empty category means the one that the file names."""
+        messages = requests.import_revision(path, category=category, stage_only=stage_only, etag=etag)
+        return conversions.revision(self._wire.upload(self._categories.ImportRevision, messages, timeout_s).revision)
+
+    def server_info(self, *, timeout_s: float = channel.READ_TIMEOUT_S) -> ServerInfo:
+        """Return versions, backbones, device and limits."""
+        return conversions.info(self._wire.unary(self._server.GetServerInfo, server_info_pb2.GetServerInfoRequest(), timeout_s))

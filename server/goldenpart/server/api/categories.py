@@ -1,0 +1,174 @@
+"""CategoryService."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from typing import BinaryIO, TypeVar, cast
+
+import grpc.aio
+
+from goldenpart.server.api.conversions import category_to_pb, revision_to_pb
+from goldenpart.server.errors import ArchiveError, InvalidArgumentError
+from goldenpart.server.registry.store import RevisionSummary, Store
+from goldenpart.server.runtime.loaded import LoadedRevisions
+from goldenpart.v1 import category_pb2 as pb
+from goldenpart.v1 import category_pb2_grpc
+
+Item = TypeVar("Item")
+
+_DEFAULT_PAGE, _LARGEST_PAGE = 50, 1000
+_IN_MEMORY_BYTES = 8 * 1024 * 1024
+
+
+class CategoryServicer(category_pb2_grpc.CategoryServiceServicer):
+    """Keeps categories and their revisions. Disk work runs on threads.
+
+    Args:
+        store: where they are kept.
+        revisions: loaded revisions, which follow the store.
+        max_archive_bytes: largest file ImportRevision takes.
+    """
+
+    def __init__(self, store: Store, revisions: LoadedRevisions, max_archive_bytes: int) -> None:
+        self._store = store
+        self._revisions = revisions
+        self._max_archive_bytes = max_archive_bytes
+
+    async def GetCategory(  # noqa: N802 - gRPC's name
+        self, request: pb.GetCategoryRequest, context: object
+    ) -> pb.GetCategoryResponse:
+        """Get one category."""
+        del context
+        record = await asyncio.to_thread(self._store.category, request.category)
+        return pb.GetCategoryResponse(category=category_to_pb(record))
+
+    async def ListCategories(  # noqa: N802 - gRPC's name
+        self, request: pb.ListCategoriesRequest, context: object
+    ) -> pb.ListCategoriesResponse:
+        """List categories by name."""
+        del context
+        records = await asyncio.to_thread(self._store.categories)
+        page, token = _page([(record.category, record) for record in records], request.page_size, request.page_token)
+        return pb.ListCategoriesResponse(categories=[category_to_pb(record) for record in page], next_page_token=token)
+
+    async def DeleteCategory(  # noqa: N802 - gRPC's name
+        self, request: pb.DeleteCategoryRequest, context: object
+    ) -> pb.DeleteCategoryResponse:
+        """Delete a category."""
+        del context
+        await asyncio.to_thread(self._store.delete_category, request.category, request.etag)
+        self._revisions.forget(request.category)
+        return pb.DeleteCategoryResponse()
+
+    async def GetRevision(  # noqa: N802 - gRPC's name
+        self, request: pb.GetRevisionRequest, context: object
+    ) -> pb.GetRevisionResponse:
+        """Get one revision, verified in full."""
+        del context
+        summary = await asyncio.to_thread(self._verified, request.category, request.revision)
+        return pb.GetRevisionResponse(revision=self._to_pb(summary))
+
+    async def ListRevisions(  # noqa: N802 - gRPC's name
+        self, request: pb.ListRevisionsRequest, context: object
+    ) -> pb.ListRevisionsResponse:
+        """List a category's revisions, newest first."""
+        del context
+        summaries = await asyncio.to_thread(self._store.revisions, request.category)
+        active = (await asyncio.to_thread(self._store.category, request.category)).active_revision
+        page, token = _page([(summary.revision, summary) for summary in summaries], request.page_size, request.page_token)
+        return pb.ListRevisionsResponse(
+            revisions=[revision_to_pb(summary, active, with_scores=False) for summary in page], next_page_token=token
+        )
+
+    async def DeleteRevision(  # noqa: N802 - gRPC's name
+        self, request: pb.DeleteRevisionRequest, context: object
+    ) -> pb.DeleteRevisionResponse:
+        """Delete a revision that is not active."""
+        del context
+        await asyncio.to_thread(self._store.delete_revision, request.category, request.revision)
+        self._revisions.forget(request.category, request.revision)
+        return pb.DeleteRevisionResponse()
+
+    async def ActivateRevision(  # noqa: N802 - gRPC's name
+        self, request: pb.ActivateRevisionRequest, context: object
+    ) -> pb.ActivateRevisionResponse:
+        """Switch to a revision once it is loaded, so that no frame waits for it and none that cannot be loaded gets active."""
+        del context
+        if not request.revision:
+            raise InvalidArgumentError("revision is empty; name the one to activate, for example r0001.", field="revision")
+        await self._revisions.get(request.category, request.revision)
+        record, previous = await asyncio.to_thread(self._store.activate, request.category, request.revision, request.etag)
+        return pb.ActivateRevisionResponse(category=category_to_pb(record), previous_revision=previous)
+
+    async def ExportRevision(  # noqa: N802 - gRPC's name
+        self, request: pb.ExportRevisionRequest, context: object
+    ) -> AsyncIterator[pb.ExportRevisionResponse]:
+        """Send a revision as a tar file."""
+        del context
+        chunks = await asyncio.to_thread(self._store.export, request.category, request.revision)
+        while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+            yield pb.ExportRevisionResponse(chunk=chunk)
+
+    async def ImportRevision(  # noqa: N802 - gRPC's name
+        self,
+        request_iterator: AsyncIterator[pb.ImportRevisionRequest],
+        context: grpc.aio.ServicerContext[pb.ImportRevisionRequest, pb.ImportRevisionResponse],
+    ) -> pb.ImportRevisionResponse:
+        """Take a tar file, verify it, add its revision."""
+        del context
+        first = await anext(request_iterator, None)
+        if first is None or first.WhichOneof("payload") != "config":
+            raise InvalidArgumentError("The first message of ImportRevision must be its config.", field="config")
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
+            await self._receive(request_iterator, file)
+            made = await asyncio.to_thread(
+                self._store.import_archive,
+                cast("BinaryIO", file),  # typeshed does not know that it is one
+                category=first.config.category,
+                activate=not first.config.stage_only,
+                etag=first.config.etag,
+            )
+        return pb.ImportRevisionResponse(revision=self._to_pb(made))
+
+    async def _receive(self, requests: AsyncIterator[pb.ImportRevisionRequest], file: tempfile.SpooledTemporaryFile[bytes]) -> None:
+        async for request in requests:
+            if request.WhichOneof("payload") != "chunk":
+                raise InvalidArgumentError("After the config every message of ImportRevision must be a chunk.", field="chunk")
+            await asyncio.to_thread(file.write, request.chunk)
+            if file.tell() > self._max_archive_bytes:
+                raise ArchiveError(f"The file is larger than {self._max_archive_bytes} bytes, the limit of this server.")
+        file.seek(0)
+
+    def _verified(self, category: str, revision: str) -> RevisionSummary:
+        summary = self._store.revision(category, revision)
+        self._store.read(category, summary.revision)
+        return summary
+
+    def _to_pb(self, summary: RevisionSummary) -> pb.Revision:
+        return revision_to_pb(summary, self._store.category(summary.category).active_revision)
+
+
+def _page(items: Sequence[tuple[str, Item]], size: int, token: str) -> tuple[list[Item], str]:
+    """Cut a page (AIP-158) out of keyed items; the token is the key of the item before the page, so that deletions do no harm.
+
+    Raises:
+        InvalidArgumentError: a negative size, or a token this server did not give.
+    """
+    if size < 0:
+        raise InvalidArgumentError(f"page_size is {size}; it must be 0 (the default of {_DEFAULT_PAGE}) or more.", field="page_size")
+    size = min(size or _DEFAULT_PAGE, _LARGEST_PAGE)
+    start = 0
+    if token:
+        try:
+            key = base64.urlsafe_b64decode(token.encode()).decode()
+        except (binascii.Error, UnicodeError, ValueError) as error:
+            raise InvalidArgumentError("page_token is not one that this server gave; start without one.", field="page_token") from error
+        descending = len(items) > 1 and items[0][0] > items[-1][0]
+        start = sum(1 for name, _ in items if (name >= key if descending else name <= key))
+    page = items[start : start + size]
+    more = start + size < len(items)
+    return [item for _, item in page], base64.urlsafe_b64encode(page[-1][0].encode()).decode() if more else ""

@@ -1,0 +1,103 @@
+"""OnboardingService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import grpc.aio
+
+from goldenpart.server.api.conversions import image_from_pb, mask_from_pb, progress_to_pb, revision_to_pb, threshold_from_pb
+from goldenpart.server.api.recipes import recipe_from_pb
+from goldenpart.server.errors import InvalidArgumentError
+from goldenpart.server.registry.store import RevisionSummary, Store
+from goldenpart.server.runtime.intake import LabelledPicture, NamedPicture
+from goldenpart.server.runtime.onboarding import CalibrationPlan, FitPlan, Onboarding, OnboardingResult
+from goldenpart.v1 import category_pb2, onboarding_pb2_grpc
+from goldenpart.v1 import onboarding_pb2 as pb
+
+
+class OnboardingServicer(onboarding_pb2_grpc.OnboardingServiceServicer):
+    """Teaches the server what normal looks like.
+
+    Args:
+        onboarding: does the work.
+        store: to tell whether a new revision is active.
+        default_backbone: for recipes that name none.
+        max_pixels: largest mask image.
+    """
+
+    def __init__(self, onboarding: Onboarding, store: Store, default_backbone: str, max_pixels: int) -> None:
+        self._onboarding = onboarding
+        self._store = store
+        self._default_backbone = default_backbone
+        self._max_pixels = max_pixels
+
+    async def Fit(  # noqa: N802 - gRPC's name
+        self, request_iterator: AsyncIterator[pb.FitRequest], context: grpc.aio.ServicerContext[pb.FitRequest, pb.FitResponse]
+    ) -> AsyncIterator[pb.FitResponse]:
+        """Learn a category from golden parts."""
+        del context
+        first = await anext(request_iterator, None)
+        if first is None or first.WhichOneof("payload") != "config":
+            raise InvalidArgumentError("The first message of Fit must be its config.", field="config")
+        plan = FitPlan(
+            category=first.config.category,
+            recipe=recipe_from_pb(first.config.recipe, self._default_backbone),
+            mask=mask_from_pb(first.config.mask, self._max_pixels),
+            threshold=threshold_from_pb(first.config.threshold),
+            stage_only=first.config.stage_only,
+            etag=first.config.etag,
+        )
+        async for event in self._onboarding.fit(plan, _golden_parts(request_iterator)):
+            if isinstance(event, OnboardingResult):
+                revision = self._revision(event.revision)
+                yield pb.FitResponse(
+                    result=pb.FitResult(
+                        revision=revision, patches=event.patches, patches_excluded=event.patches_excluded, warnings=event.warnings
+                    )
+                )
+            else:
+                yield pb.FitResponse(progress=progress_to_pb(event))
+
+    async def Calibrate(  # noqa: N802 - gRPC's name
+        self,
+        request_iterator: AsyncIterator[pb.CalibrateRequest],
+        context: grpc.aio.ServicerContext[pb.CalibrateRequest, pb.CalibrateResponse],
+    ) -> AsyncIterator[pb.CalibrateResponse]:
+        """Set a category's threshold from labelled images."""
+        del context
+        first = await anext(request_iterator, None)
+        if first is None or first.WhichOneof("payload") != "config":
+            raise InvalidArgumentError("The first message of Calibrate must be its config.", field="config")
+        plan = CalibrationPlan(
+            category=first.config.category,
+            revision=first.config.revision,
+            threshold=threshold_from_pb(first.config.threshold),
+            stage_only=first.config.stage_only,
+            etag=first.config.etag,
+        )
+        async for event in self._onboarding.calibrate(plan, _labelled(request_iterator)):
+            if isinstance(event, OnboardingResult):
+                yield pb.CalibrateResponse(result=pb.CalibrateResult(revision=self._revision(event.revision), warnings=event.warnings))
+            else:
+                yield pb.CalibrateResponse(progress=progress_to_pb(event))
+
+    def _revision(self, made: RevisionSummary) -> category_pb2.Revision:
+        return revision_to_pb(made, self._store.category(made.category).active_revision)
+
+
+async def _golden_parts(requests: AsyncIterator[pb.FitRequest]) -> AsyncIterator[NamedPicture]:
+    async for request in requests:
+        if request.WhichOneof("payload") != "image":
+            raise InvalidArgumentError("After the config every message of Fit must be an image.", field="image")
+        yield NamedPicture(request.image.name, image_from_pb(request.image.image))
+
+
+async def _labelled(requests: AsyncIterator[pb.CalibrateRequest]) -> AsyncIterator[LabelledPicture]:
+    async for request in requests:
+        if request.WhichOneof("payload") != "image":
+            raise InvalidArgumentError("After the config every message of Calibrate must be an image.", field="image")
+        picture = request.image
+        if picture.label not in pb.Label.values():
+            raise InvalidArgumentError(f"label {picture.label} of {picture.name!r} is unknown to this server.", field="image.label")
+        yield LabelledPicture(picture.name, image_from_pb(picture.image), picture.label == pb.LABEL_DEFECTIVE)

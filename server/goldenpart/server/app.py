@@ -1,0 +1,222 @@
+"""Wiring: builds the server from its settings, runs it, drains it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import cv2
+import faiss
+import grpc.aio
+import structlog
+import torch
+from goldenpart.server.registry.store import Store
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+from grpc_reflection.v1alpha import reflection
+from prometheus_client import start_http_server
+
+from goldenpart.server.api.categories import CategoryServicer
+from goldenpart.server.api.inspection import InspectionServicer
+from goldenpart.server.api.interceptor import EdgeInterceptor
+from goldenpart.server.api.onboarding import OnboardingServicer
+from goldenpart.server.api.server_info import ServerInfoServicer
+from goldenpart.server.runtime.admission import Admission
+from goldenpart.server.runtime.backbones import Backbones
+from goldenpart.server.runtime.batch_queue import BatchQueue
+from goldenpart.server.runtime.executor import DeviceExecutor, DeviceJob
+from goldenpart.server.runtime.inspector import Inspector
+from goldenpart.server.runtime.loaded import LoadedRevisions
+from goldenpart.server.runtime.onboarding import Onboarding, OnboardingLimits
+from goldenpart.server.settings import Settings
+from goldenpart.server.telemetry import Metrics
+from goldenpart.v1 import (
+    category_pb2,
+    category_pb2_grpc,
+    inspection_pb2,
+    inspection_pb2_grpc,
+    onboarding_pb2,
+    onboarding_pb2_grpc,
+    server_info_pb2,
+    server_info_pb2_grpc,
+)
+
+_log = structlog.get_logger(__name__)
+
+_SERVICES = {
+    inspection_pb2.DESCRIPTOR.services_by_name["InspectionService"].full_name,
+    onboarding_pb2.DESCRIPTOR.services_by_name["OnboardingService"].full_name,
+    category_pb2.DESCRIPTOR.services_by_name["CategoryService"].full_name,
+    server_info_pb2.DESCRIPTOR.services_by_name["ServerInfoService"].full_name,
+}
+_MIN_PING_INTERVAL_MS = 20_000  # gRPC's default of 300 s makes clients that keep alive look like attackers (grpc #9902)
+_STOP_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class App:
+    """A running server.
+
+    Attributes:
+        address: listened on.
+        metrics_address: of the Prometheus endpoint; empty = off.
+        executor: owner of the device.
+        died: set when the executor has died.
+    """
+
+    address: str
+    metrics_address: str
+    executor: DeviceExecutor
+    died: asyncio.Event
+
+
+@asynccontextmanager
+async def running_server(settings: Settings) -> AsyncIterator[App]:
+    """Run the server; drains it on the way out: health NOT_SERVING, nothing new let in, calls in flight finished within `drain_s`."""
+    device = _choose_device(settings.device)
+    _set_threads(settings.threads)
+    loop, died = asyncio.get_running_loop(), asyncio.Event()
+    metrics = Metrics(settings.metric_categories)
+    admission = Admission(settings.limits.frames_in_server, settings.limits.pixels_in_server)
+
+    def on_batch(frames: int, duration_s: float) -> None:
+        metrics.count_batch(frames)
+        loop.call_soon_threadsafe(admission.observe, frames, duration_s)
+
+    def on_death(_: BaseException) -> None:
+        loop.call_soon_threadsafe(died.set)
+
+    queue: BatchQueue[DeviceJob] = BatchQueue(settings.batch.max_frames, settings.batch.max_delay_s, loop.time)
+    executor = DeviceExecutor(queue, on_batch, on_death)
+    store = await asyncio.to_thread(Store, settings.artifacts)
+    pool = ThreadPoolExecutor(settings.decode_threads, "decode")
+    backbones = Backbones(settings.backbone_weights, settings.artifacts / "backbones", device, settings.precision)
+    revisions = LoadedRevisions(store, backbones, settings.limits.bank_bytes)
+    server, health = _make_server(settings, metrics)
+    inspector = Inspector(revisions, executor, admission, pool, settings.limits.image_pixels, metrics.count_outcome, metrics.count_refusal)
+    onboarding = Onboarding(store, backbones, revisions, executor, pool, _onboarding_limits(settings))
+    _add_services(server, settings, store, revisions, backbones, inspector, onboarding)
+    metrics.watch("goldenpart_frames_in_server", "Frames admitted and not yet answered.", lambda: admission.held.frames)
+    metrics.watch("goldenpart_queue_frames", "Frames waiting for the device.", lambda: executor.waiting)
+    metrics.watch("goldenpart_bank_bytes", "Memory of loaded banks.", lambda: revisions.bank_bytes)
+    metrics.watch("goldenpart_executor_up", "1 while the device executor works.", lambda: float(executor.alive))
+    try:
+        port = _bind(server, settings.listen)
+        executor.start()
+        await backbones.get(settings.default_backbone)
+        await server.start()
+        with _metrics_endpoint(settings.metrics_listen, metrics) as metrics_address:
+            await _set_health(health, serving=True)
+            watchdog = asyncio.create_task(_watch(died, health))
+            try:
+                yield App(port, metrics_address, executor, died)
+            finally:
+                watchdog.cancel()
+                await _drain(server, health, admission, settings.drain_s)
+    finally:
+        await server.stop(0)
+        await asyncio.to_thread(executor.stop, _STOP_S)
+        pool.shutdown(wait=False, cancel_futures=True)
+        store.close()
+
+
+def _make_server(settings: Settings, metrics: Metrics) -> tuple[grpc.aio.Server, health_aio.HealthServicer]:
+    options = [
+        ("grpc.max_receive_message_length", settings.limits.message_bytes),
+        ("grpc.max_send_message_length", settings.limits.message_bytes),
+        ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_INTERVAL_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.so_reuseport", 0),  # a second server on the same port must fail, not share it
+    ]
+    server = grpc.aio.server(interceptors=[EdgeInterceptor(metrics.count_call)], options=options)
+    health = health_aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    if settings.reflection:
+        health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+        reflection.enable_server_reflection([*_SERVICES, health_name, reflection.SERVICE_NAME], server)
+    return server, health
+
+
+def _add_services(
+    server: grpc.aio.Server,
+    settings: Settings,
+    store: Store,
+    revisions: LoadedRevisions,
+    backbones: Backbones,
+    inspector: Inspector,
+    onboarding: Onboarding,
+) -> None:
+    limits = settings.limits
+    inspection = InspectionServicer(inspector, limits.frames_per_call, limits.frame_wait_s)
+    inspection_pb2_grpc.add_InspectionServiceServicer_to_server(inspection, server)
+    teaching = OnboardingServicer(onboarding, store, settings.default_backbone, limits.image_pixels)
+    onboarding_pb2_grpc.add_OnboardingServiceServicer_to_server(teaching, server)
+    categories = CategoryServicer(store, revisions, limits.archive_bytes)
+    category_pb2_grpc.add_CategoryServiceServicer_to_server(categories, server)
+    server_info_pb2_grpc.add_ServerInfoServiceServicer_to_server(ServerInfoServicer(settings, backbones), server)
+
+
+def _onboarding_limits(settings: Settings) -> OnboardingLimits:
+    limits = settings.limits
+    return OnboardingLimits(limits.golden_parts, limits.calibration_images, limits.image_pixels, limits.golden_bytes)
+
+
+def _choose_device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
+
+
+def _set_threads(threads: int) -> None:
+    """Give torch and FAISS the same threads, and OpenCV none: frames are decoded in parallel, not pixels of one frame."""
+    cv2.setNumThreads(1)
+    if threads:
+        torch.set_num_threads(threads)
+        faiss.omp_set_num_threads(threads)
+
+
+def _bind(server: grpc.aio.Server, listen: str) -> str:
+    """Listen; returns the address with the port that was picked.
+
+    Raises:
+        RuntimeError: the address is taken or is none of this machine's.
+    """
+    port = server.add_insecure_port(listen)
+    return listen if listen.startswith("unix:") else f"{listen.rpartition(':')[0]}:{port}"
+
+
+@contextmanager
+def _metrics_endpoint(listen: str, metrics: Metrics) -> Iterator[str]:
+    if not listen:
+        yield ""
+        return
+    host, _, port = listen.rpartition(":")
+    http, thread = start_http_server(int(port), host, metrics.registry)
+    try:
+        yield f"{host}:{http.server_port}"
+    finally:
+        http.shutdown()
+        http.server_close()
+        thread.join()
+
+
+async def _set_health(health: health_aio.HealthServicer, *, serving: bool) -> None:
+    status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+    for service in ("", *_SERVICES):
+        await health.set(service, status)
+
+
+async def _watch(died: asyncio.Event, health: health_aio.HealthServicer) -> None:
+    await died.wait()
+    await _set_health(health, serving=False)
+
+
+async def _drain(server: grpc.aio.Server, health: health_aio.HealthServicer, admission: Admission, drain_s: float) -> None:
+    _log.info("server_draining", frames=admission.held.frames, drain_s=drain_s)
+    admission.drain()
+    await _set_health(health, serving=False)
+    await server.stop(drain_s)
+    _log.info("server_drained", frames_left=admission.held.frames)

@@ -1,0 +1,137 @@
+"""The words of inspection: what comes in, what goes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from goldenpart.server.errors import GoldenpartError
+from goldenpart.server.vision.calibration import Calibration, Judgement
+from goldenpart.server.vision.heatmap import Region
+from goldenpart.server.vision.image import ImageSource
+from goldenpart.server.vision.scoring import WorstPatch
+
+Box = tuple[int, int, int, int]
+"""x, y, width, height in pixels of an original upright picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to make beside the verdict."""
+
+    regions: bool = False
+    heatmap: bool = False
+    overlay: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether a heat map has to be drawn."""
+        return self.regions or self.heatmap or self.overlay
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One camera image to inspect.
+
+    Attributes:
+        frame_id: the sender's name for it.
+        category: product type.
+        source: the picture.
+        wanted: what to make beside the verdict.
+        revision: to judge by; empty means the active one.
+        deadline: monotonic seconds after which nobody wants the verdict; None = no such time.
+    """
+
+    frame_id: str
+    category: str
+    source: ImageSource
+    wanted: Wanted
+    revision: str
+    deadline: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Where the time went, in seconds; see the contract's StageTimings."""
+
+    queue_s: float
+    decode_s: float
+    backbone_s: float
+    search_s: float
+    post_s: float
+    total_s: float
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """What the most anomalous patch was compared with.
+
+    Attributes:
+        worst: the patch, its distance and the golden patch it is nearest to.
+        box: of the patch in the frame.
+        golden_name: of that golden part.
+        golden_box: of the golden patch, in the golden part as it was shown.
+    """
+
+    worst: WorstPatch
+    box: Box
+    golden_name: str
+    golden_box: Box
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inspection:
+    """A frame that was inspected.
+
+    Attributes:
+        frame: as it came.
+        revision: that judged.
+        score: image score.
+        calibration: of the revision; None means no verdict is possible.
+        width_px, height_px: of the upright picture.
+        patches, patches_excluded: compared, and left out by the mask.
+        nearest: the evidence.
+        timings: where the time went.
+        regions: highest peak first; only if wanted.
+        heatmap_png, heatmap_scale: only if wanted.
+        overlay_png: only if wanted.
+    """
+
+    frame: Frame
+    revision: str
+    score: float
+    calibration: Calibration | None
+    width_px: int
+    height_px: int
+    patches: int
+    patches_excluded: int
+    nearest: Nearest
+    timings: Timings
+    regions: tuple[Region, ...] = ()
+    heatmap_png: bytes = b""
+    heatmap_scale: float = 0.0
+    overlay_png: bytes = field(default=b"", repr=False)
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """What the part is; None without calibration."""
+        return None if self.calibration is None else self.calibration.judge(self.score)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NotInspected:
+    """A frame that was not, and why.
+
+    Attributes:
+        frame_id, category: as they came.
+        error: the reason.
+        total_s: seconds from arrival to this answer.
+    """
+
+    frame_id: str
+    category: str
+    error: GoldenpartError
+    total_s: float
+
+
+Outcome = Inspection | NotInspected

@@ -1,0 +1,230 @@
+"""Pictures on their way into an onboarding: decoded, checked and prepared as they arrive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import cv2
+import numpy as np
+from goldenpart.server.registry.store import GoldenImage
+
+from goldenpart.server.errors import DuplicateGoldenPartError, GoldenpartError, ImageInBankError, InvalidArgumentError
+from goldenpart.server.registry.manifest import GoldenPart
+from goldenpart.server.runtime.loaded import LoadedRevision
+from goldenpart.server.vision.fitting import Shown
+from goldenpart.server.vision.image import EncodedImage, ImageSource, Rgb8, decode, pixel_digest, read_size
+from goldenpart.server.vision.image_header import encoded_suffix
+from goldenpart.server.vision.mask import InspectionMask
+from goldenpart.server.vision.preparation import PreparedImage, prepare
+from goldenpart.server.vision.recipe import Recipe
+
+if TYPE_CHECKING:
+    from goldenpart.server.runtime.onboarding import OnboardingLimits
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedPicture:
+    """A picture and its file name or label."""
+
+    name: str
+    source: ImageSource
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledPicture:
+    """A picture, its name, and whether it shows a defect."""
+
+    name: str
+    source: ImageSource
+    defective: bool
+
+
+class GoldenIntake:
+    """Takes golden parts one by one.
+
+    Attributes:
+        images: as they will be stored.
+        shown: each at every angle, ready for the backbone.
+    """
+
+    def __init__(
+        self, recipe: Recipe, patch_px: int, mask: InspectionMask | None, pool: ThreadPoolExecutor, limits: OnboardingLimits
+    ) -> None:
+        self._recipe = recipe
+        self._patch_px = patch_px
+        self._mask = mask
+        self._pool = pool
+        self._limits = limits
+        self._names: dict[str, str] = {}
+        self._bytes = 0
+        self.images: list[GoldenImage] = []
+        self.shown: list[Shown] = []
+
+    async def add(self, picture: NamedPicture) -> None:
+        """Take a golden part.
+
+        Raises:
+            InvalidArgumentError: it cannot be decoded, its name or its pixels came before, or it is one too many.
+        """
+        place = f"golden part {len(self.images)} ({picture.name!r})"
+        if len(self.images) >= self._limits.golden_parts:
+            raise InvalidArgumentError(
+                f"More than {self._limits.golden_parts} golden parts were sent; 4 to 32 well-chosen ones are what a category needs.",
+                field="image",
+                limit=self._limits.golden_parts,
+            )
+        _check_name(picture.name, place)
+        image, digest = await _in_pool(self._pool, place, lambda: _read(picture.source, self._limits.image_pixels))
+        self._check_new(picture.name, digest, place)
+        shown = await _in_pool(self._pool, place, lambda: self._show(image))
+        part = GoldenPart(
+            index=len(self.images),
+            name=picture.name,
+            pixel_digest=digest,
+            width_px=image.shape[1],
+            height_px=image.shape[0],
+            patches=sum(int(view.inspected.sum()) for view in shown),
+            patches_excluded=sum(view.excluded for view in shown),
+        )
+        self.images.append(GoldenImage(part, *_as_file(picture.source, image)))
+        self.shown.append(shown)
+        self._count_bytes(len(self.images[-1].data))
+
+    def check(self) -> None:
+        """Raise InvalidArgumentError if no golden part came."""
+        if not self.images:
+            raise InvalidArgumentError("Fit got 0 images; send at least 1 golden part, better 4 to 32.", field="image")
+
+    def _show(self, image: Rgb8) -> Shown:
+        return tuple(prepare(image, self._recipe, self._patch_px, self._mask, angle) for angle in self._recipe.angles_deg)
+
+    def _check_new(self, name: str, digest: str, place: str) -> None:
+        if (twin := self._names.get(digest)) is not None:
+            raise DuplicateGoldenPartError(
+                f"{place} shows the same pixels as {twin!r}; every golden part must be a picture of its own. Leave one out.",
+                field="image",
+                name=name,
+                duplicate_of=twin,
+            )
+        if name in self._names.values():
+            raise DuplicateGoldenPartError(f"{place} has a name that was given before; names must differ.", field="image.name", name=name)
+        self._names[digest] = name
+
+    def _count_bytes(self, size_bytes: int) -> None:
+        self._bytes += size_bytes
+        if self._bytes > self._limits.golden_bytes:
+            raise InvalidArgumentError(
+                f"The golden parts take more than {self._limits.golden_bytes} bytes; send fewer or smaller pictures.",
+                field="image",
+                limit=self._limits.golden_bytes,
+            )
+
+
+class CalibrationIntake:
+    """Takes labelled pictures one by one and collects their scores.
+
+    Attributes:
+        received: pictures that came.
+        waiting: prepared pictures that have no score yet.
+    """
+
+    def __init__(self, revision: LoadedRevision, pool: ThreadPoolExecutor, limits: OnboardingLimits) -> None:
+        self._revision = revision
+        self._pool = pool
+        self._limits = limits
+        self._golden = {part.pixel_digest: part.name for part in revision.golden_parts}
+        self._seen: dict[str, str] = {}
+        self._twice: list[str] = []
+        self._waiting_labels: list[bool] = []
+        self._scores: dict[bool, list[float]] = {False: [], True: []}
+        self.received = 0
+        self.waiting: list[PreparedImage] = []
+
+    async def add(self, picture: LabelledPicture) -> None:
+        """Take a picture; one that came before is counted once.
+
+        Raises:
+            ImageInBankError: it is one of the golden parts.
+            InvalidArgumentError: it cannot be decoded, or it is one too many.
+        """
+        place = f"image {self.received} ({picture.name!r})"
+        if self.received >= self._limits.calibration_images:
+            raise InvalidArgumentError(f"More than {self._limits.calibration_images} images were sent; send fewer.", field="image")
+        _check_name(picture.name, place)
+        self.received += 1
+        image, digest = await _in_pool(self._pool, place, lambda: _read(picture.source, self._limits.image_pixels))
+        if (golden := self._golden.get(digest)) is not None:
+            raise ImageInBankError(
+                f"{place} is golden part {golden!r} of revision {self._revision.revision}; its score would be 0 and the threshold too low. "
+                "Calibrate on other good parts.",
+                field="image",
+                name=picture.name,
+                golden_part=golden,
+            )
+        if digest in self._seen:
+            self._twice.append(picture.name)
+            return
+        self._seen[digest] = picture.name
+        revision = self._revision
+        prepared = await _in_pool(
+            self._pool, place, lambda: prepare(image, revision.bank.recipe, revision.backbone.patch_size, revision.mask)
+        )
+        self.waiting.append(prepared)
+        self._waiting_labels.append(picture.defective)
+
+    def settle(self, scores: list[float]) -> None:
+        """Take the scores of what was waiting, in order."""
+        for score, defective in zip(scores, self._waiting_labels, strict=True):
+            self._scores[defective].append(score)
+        self.waiting, self._waiting_labels = [], []
+
+    @property
+    def normal_scores(self) -> tuple[float, ...]:
+        """Scores of the good parts, in the order they came."""
+        return tuple(self._scores[False])
+
+    @property
+    def defective_scores(self) -> tuple[float, ...]:
+        """Scores of the defective parts, in the order they came."""
+        return tuple(self._scores[True])
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What should be known about the pictures."""
+        if not self._twice:
+            return ()
+        return (f"{len(self._twice)} images were given twice and counted once, for example {self._twice[0]!r}.",)
+
+
+def _check_name(name: str, place: str) -> None:
+    if not 1 <= len(name) <= 255:
+        raise InvalidArgumentError(f"The name of {place} has {len(name)} characters; it must have 1 to 255.", field="image.name")
+
+
+def _read(source: ImageSource, max_pixels: int) -> tuple[Rgb8, str]:
+    read_size(source, max_pixels)
+    image = decode(source)
+    return image, pixel_digest(image)
+
+
+def _as_file(source: ImageSource, image: Rgb8) -> tuple[bytes, str]:
+    if isinstance(source, EncodedImage):
+        return source.data, encoded_suffix(source.data)
+    return bytes(cv2.imencode(".png", np.ascontiguousarray(image[:, :, ::-1]))[1]), ".png"
+
+
+async def _in_pool(pool: ThreadPoolExecutor, place: str, work: Callable[[], Result]) -> Result:
+    """Run on the pool; an error says which picture it is about."""
+    try:
+        return await asyncio.get_running_loop().run_in_executor(pool, work)
+    except GoldenpartError as error:
+        error.message = f"{place}: {error.message}"
+        error.args = (error.message,)
+        error.field = error.field or "image"
+        raise

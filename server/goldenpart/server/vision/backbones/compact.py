@@ -1,0 +1,172 @@
+"""The embedded backbone: a small residual network whose weights ship inside the package, for machines without a network or a GPU."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+
+from goldenpart.server.vision.backbones.compact_network import FEATURE_STAGES, MEAN, STD, WIDTHS, CompactNetwork
+
+if TYPE_CHECKING:
+    from goldenpart.server.vision.backbones.base import Rgb
+
+COMPACT_WEIGHTS = Path(__file__).with_name("weights") / "compact.safetensors"
+COMPACT_SHA256 = "e219889d0e92c612ccfdb1aa024fc37601e02fdd10c9c13b99904066ac5c8c93"
+COMPACT_PATCH_SIZE = 8
+DEFAULT_LAYERS = (1, 2, 3)
+SCALES = "stage_scales"  # key of the (3,) float32 tensor that brings every stage to the same mean token length
+
+Precision = Literal["fp32", "bf16", "fp16"]
+_DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_CPU = torch.device("cpu")
+
+
+class CompactBackbone:
+    """Reads stages 1 to 3 of the network (strides 4, 8, 16) as one grid of tokens at stride 8.
+
+    As in PatchCore (Roth et al., CVPR 2022, 3.1) each stage is averaged over its 3x3 neighbourhood and the stages are concatenated;
+    unlike there, each stage is first scaled by a constant stored with the weights, so that no stage dominates the distance.
+
+    Implements `goldenpart.server.vision.backbones.base.Backbone`. Calls belong to one thread at a time, construction to any.
+
+    Args:
+        weights: safetensors file written by `goldenpart.server.pretraining.export`; None takes the packaged one and verifies its digest.
+        device: where to compute.
+        precision: arithmetic of the convolutions; tokens are float32 in any case. "fp16" is meant for CUDA.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the packaged file is not the one this version was released with, or the file holds something else.
+    """
+
+    def __init__(self, weights: Path | None = None, device: torch.device = _CPU, precision: Precision = "fp32") -> None:
+        content = weights.read_bytes() if weights else read_released(COMPACT_WEIGHTS, COMPACT_SHA256)
+        self._sha256 = hashlib.sha256(content).hexdigest()
+        tensors = _parse(content, weights or COMPACT_WEIGHTS)
+        self._scales = [float(scale) for scale in tensors.pop(SCALES)]
+        network = CompactNetwork(FEATURE_STAGES, folded=True).eval().requires_grad_(requires_grad=False)
+        network.load_state_dict(tensors)
+        self._device, self._dtype = device, _DTYPES[precision]
+        self._network = network.to(device, self._dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own hints lack it
+
+    @property
+    def name(self) -> str:
+        """Return ``compact``."""
+        return "compact"
+
+    @property
+    def digest(self) -> str:
+        """Return ``sha256:<hex>`` of the weights file."""
+        return f"sha256:{self._sha256}"
+
+    @property
+    def patch_size(self) -> int:
+        """Return 8: tokens lie at stride 8, image sides may be any multiple of it."""
+        return COMPACT_PATCH_SIZE
+
+    @property
+    def mean(self) -> Rgb:
+        """Return the ImageNet mean."""
+        return MEAN
+
+    @property
+    def std(self) -> Rgb:
+        """Return the ImageNet standard deviation."""
+        return STD
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the weights live."""
+        return self._device
+
+    def dimension(self, layers: tuple[int, ...] = ()) -> int:
+        """Sum the widths of the given stages (1 to 3; empty means all): 48, 96 and 192."""
+        return sum(WIDTHS[layer - 1] for layer in _checked(layers))
+
+    @torch.inference_mode()
+    def patch_tokens(self, images: torch.Tensor, layers: tuple[int, ...] = ()) -> torch.Tensor:
+        """Extract patch tokens; see `Backbone.patch_tokens`.
+
+        Args:
+            images: (B, 3, H, W) float32 RGB on `device`, normalised with `mean` and `std`; H and W multiples of 8.
+            layers: stages to read, 1 (fine) to 3 (coarse), in this order along the last axis; empty means all three.
+
+        Returns:
+            (B, H / 8, W / 8, D) float32 on `device`; token (y, x) is centred on pixel (8 y + 4, 8 x + 4).
+            Read-only for autograd: the result is an inference tensor.
+
+        Raises:
+            ValueError: the shape is another one, a side is not a positive multiple of 8, or a layer does not exist.
+        """
+        wanted = _checked(layers)
+        _check_shape(images)
+        # Strided 3x3 convolutions centre token (y, x) on pixel (8 y, 8 x). Four mirrored pixels above and to the left move it to the
+        # centre of its patch; row and column 0, centred outside the image, are cut off again.
+        shifted = F.pad(images, (4, 0, 4, 0), mode="reflect").to(self._dtype, memory_format=torch.channels_last)
+        grids = self._network(shifted)
+        rows, columns = images.shape[2] // COMPACT_PATCH_SIZE + 1, images.shape[3] // COMPACT_PATCH_SIZE + 1
+        chosen = [_on_patch_grid(grids[layer - 1], layer, rows, columns) * self._scales[layer - 1] for layer in wanted]
+        return torch.cat(chosen, dim=1)[:, :, 1:, 1:].permute(0, 2, 3, 1).contiguous()
+
+
+def read_released(path: Path, sha256: str) -> bytes:
+    """Read a file that must be exactly the released one.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: its sha256 (hexadecimal) is another one.
+    """
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ValueError(
+            f"{path} has sha256 {found}, this version was released with {sha256}: "
+            "the installation is damaged or the file was replaced; reinstall goldenpart, or pass your own file as `weights`"
+        )
+    return content
+
+
+def _on_patch_grid(grid: torch.Tensor, layer: int, rows: int, columns: int) -> torch.Tensor:
+    """Average over 3x3 neighbours and resample a stage to stride 8: (B, C, rows, columns) float32."""
+    stride = 2 if layer == 1 else 1
+    if layer == 3:
+        # Corner-aligned from n to 2 n - 1: every other token is one of the coarse grid's, the others lie midway.
+        grid = F.interpolate(grid, size=(2 * grid.shape[2] - 1, 2 * grid.shape[3] - 1), mode="bilinear", align_corners=True)
+        grid = F.pad(grid, (0, columns - grid.shape[3], 0, rows - grid.shape[2]), mode="replicate")
+    return F.avg_pool2d(grid.float(), 3, stride, padding=1, count_include_pad=False)
+
+
+def _parse(content: bytes, path: Path) -> dict[str, torch.Tensor]:
+    """Read a safetensors file and check that it holds exactly the folded network and its scales; all float32."""
+    try:
+        tensors = safetensors.torch.load(content)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no safetensors file ({error}); write one with goldenpart.server.pretraining.export") from error
+    expected = {key: tuple(value.shape) for key, value in CompactNetwork(FEATURE_STAGES, folded=True).state_dict().items()}
+    expected[SCALES] = (FEATURE_STAGES,)
+    found = {key: tuple(value.shape) for key, value in tensors.items()}
+    if found != expected:
+        odd = sorted(key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key))
+        raise ValueError(f"{path} does not hold the compact network: {len(odd)} tensors differ, first {odd[0]}; export it again")
+    return {key: value.float() for key, value in tensors.items()}
+
+
+def _checked(layers: tuple[int, ...]) -> tuple[int, ...]:
+    wrong = [layer for layer in layers if not 1 <= layer <= FEATURE_STAGES]
+    if wrong:
+        raise ValueError(f"compact has no layer {wrong[0]}; its layers are 1 to {FEATURE_STAGES}")
+    return layers or DEFAULT_LAYERS
+
+
+def _check_shape(images: torch.Tensor) -> None:
+    if images.ndim != 4 or images.shape[1] != 3:
+        raise ValueError(f"images have shape {tuple(images.shape)}; compact takes (B, 3, H, W)")
+    height, width = images.shape[2:]
+    if height % COMPACT_PATCH_SIZE or width % COMPACT_PATCH_SIZE or not height or not width:
+        raise ValueError(f"images are {width}x{height} pixels; compact takes sides that are multiples of {COMPACT_PATCH_SIZE}, pad them")

@@ -1,0 +1,104 @@
+"""From golden parts to a bank, and to the scores each gets from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from goldenpart.server.vision.backbones import Backbone
+from goldenpart.server.vision.bank import GOLDEN, Bank, BankContent, Origins
+from goldenpart.server.vision.coreset import VectorSampler, open_sampler
+from goldenpart.server.vision.features import extract_tokens, to_vectors
+from goldenpart.server.vision.inference import Query, batches_of_one_shape, score_batch
+from goldenpart.server.vision.preparation import PreparedImage
+from goldenpart.server.vision.recipe import Recipe
+
+Shown = tuple[PreparedImage, ...]
+"""A golden part at every angle of the recipe, unrotated first."""
+
+
+class Stage(StrEnum):
+    """Steps of an onboarding."""
+
+    RECEIVING = "receiving"
+    EMBEDDING = "embedding"
+    CORESET = "coreset"
+    CALIBRATING = "calibrating"
+    SAVING = "saving"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a step is: `done` of `total` units, total 0 while unknown."""
+
+    stage: Stage
+    done: int
+    total: int
+
+
+class BankBuilder:
+    """Builds a bank slice by slice, so that inspections can come between. Device executor thread only.
+
+    Args:
+        backbone: the network.
+        recipe: all knobs.
+        golden_parts: in order; the same parts, recipe and backbone give the same bank, byte for byte.
+    """
+
+    def __init__(self, backbone: Backbone, recipe: Recipe, golden_parts: Sequence[Shown]) -> None:
+        self._backbone = backbone
+        self._recipe = recipe
+        self._shown = [picture for shown in golden_parts for picture in shown]
+        self._origins = _number_patches(golden_parts)
+        self._sampler: VectorSampler = open_sampler(recipe, len(self._origins), backbone.device)
+
+    @property
+    def patches(self) -> int:
+        """Patches of all golden parts and angles that are inspected."""
+        return len(self._origins)
+
+    def steps(self) -> Iterator[Progress]:
+        """Do the work; every `next` takes well under a second on a CPU with `compact`."""
+        starts = np.cumsum([0, *(int(picture.inspected.sum()) for picture in self._shown)])
+        done = 0
+        for places in batches_of_one_shape(self._shown):
+            tokens = extract_tokens(self._backbone, [self._shown[place].pixels for place in places], self._recipe.layers)
+            for place, grid in zip(places, tokens, strict=True):
+                vectors = to_vectors(grid, self._shown[place], self._recipe)
+                for thinning in self._sampler.add(vectors, np.arange(starts[place], starts[place + 1])):
+                    yield Progress(Stage.CORESET, thinning.done, thinning.total)
+            done += len(places)
+            yield Progress(Stage.EMBEDDING, done, len(self._shown))
+        for thinning in self._sampler.finish():
+            yield Progress(Stage.CORESET, thinning.done, thinning.total)
+
+    def content(self) -> BankContent:
+        """Return the bank once `steps` is exhausted."""
+        vectors, rows = self._sampler.kept()
+        return BankContent(vectors, self._origins[rows], self._sampler.radius)
+
+
+def left_out_scores(bank: Bank, backbone: Backbone, golden_parts: Sequence[Shown]) -> Iterator[float]:
+    """Score every golden part, unrotated, against the bank without its own vectors at any angle. Device executor thread only.
+
+    A bank thinned with the part in it may lack neighbours the part stood for, so the scores err on the high, careful side.
+    """
+    for index, shown in enumerate(golden_parts):
+        yield score_batch(backbone, [Query(bank, shown[0], without_golden=index)])[0].scored.score
+
+
+def can_leave_one_out(bank: BankContent) -> bool:
+    """Tell whether at least two golden parts have vectors in the bank."""
+    return len(np.unique(bank.origins[:, GOLDEN])) > 1
+
+
+def _number_patches(golden_parts: Sequence[Shown]) -> Origins:
+    blocks = []
+    for golden, shown in enumerate(golden_parts):
+        for angle, picture in enumerate(shown):
+            places = np.argwhere(picture.inspected)  # (n, 2) row, column in row-major order
+            blocks.append(np.column_stack([np.full(len(places), golden), np.full(len(places), angle), places]))
+    return np.concatenate(blocks).astype(np.int32)

@@ -1,0 +1,166 @@
+"""Pretraining learns, resumes and exports; the shipped file is the one the card describes. Real images throughout."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from goldenpart.server.pretraining import __main__ as command
+from goldenpart.server.pretraining import ablation
+from goldenpart.server.pretraining.augmentation import augment, normalise, unit_range
+from goldenpart.server.pretraining.export import export, mean_token_lengths, network_state
+from goldenpart.server.pretraining.packs import LabelledImages, Slice, read_image_folder, read_pack
+from goldenpart.server.pretraining.recipe import FIRST, REHEARSAL
+from goldenpart.server.pretraining.training import CHECKPOINT, HISTORY, Trainer
+from goldenpart.server.vision.backbones.compact import COMPACT_SHA256, COMPACT_WEIGHTS, CompactBackbone
+
+DATA = Path(os.environ.get("GOLDENPART_DATA", Path(__file__).parents[3] / "shared" / "data"))
+CPU = torch.device("cpu")
+CLASSES = 10
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    if not (DATA / "pretraining").is_dir():
+        reason = f"no images in {DATA}/pretraining; set GOLDENPART_DATA"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def rehearsal(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train the rehearsal recipe on ten classes by the command line; the out folder."""
+    out = tmp_path_factory.mktemp("rehearsal")
+    assert command.main(["--data", str(data / "pretraining"), "--out", str(out), "--recipe", "rehearsal", "--classes", str(CLASSES)]) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def few(data: Path, tmp_path_factory: pytest.TempPathFactory) -> LabelledImages:
+    cache = tmp_path_factory.mktemp("few")
+    return read_pack(data / "pretraining" / "tiny_imagenet_val.npz", cache, 64, Slice(classes=CLASSES))
+
+
+def test_command_learns(rehearsal: Path) -> None:
+    history = [json.loads(line) for line in (rehearsal / HISTORY).read_text().splitlines()]
+    assert [line["epoch"] for line in history] == list(range(REHEARSAL.epochs))
+    assert history[-1]["loss"] < history[0]["loss"] - 0.1
+    chance = 1 / CLASSES
+    assert history[-1]["accuracy"] > 2 * chance  # five standard errors above chance on 250 images
+    assert history[-1]["averaged_accuracy"] > 2 * chance
+
+
+def test_export_of_the_checkpoint_loads(rehearsal: Path, few: LabelledImages, tmp_path: Path) -> None:
+    target = tmp_path / "weights.safetensors"
+    sha256 = export(network_state(rehearsal / CHECKPOINT), few, target)
+    backbone = CompactBackbone(target)
+    assert backbone.digest == f"sha256:{sha256}"
+    torch.testing.assert_close(mean_token_lengths(backbone, few), torch.ones(3), rtol=1e-3, atol=1e-3)
+
+
+def trainer(images: LabelledImages, out: Path, **changes: object) -> Trainer:
+    return Trainer(replace(REHEARSAL, **changes), 2, images, images, out, CPU)  # type: ignore[arg-type]
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    return network_state(out / CHECKPOINT) | {
+        f"last.{key}": value for key, value in network_state(out / CHECKPOINT, averaged=False).items()
+    }
+
+
+def test_resumed_training_ends_where_the_unbroken_one_does(few: LabelledImages, tmp_path: Path) -> None:
+    unbroken = list(trainer(few, tmp_path / "unbroken").run())
+    interrupted = trainer(few, tmp_path / "interrupted")
+    first = next(interrupted.run())
+    second = trainer(few, tmp_path / "interrupted")
+    assert second.resume()
+    rest = list(second.run())
+    assert [report.epoch for report in (first, *rest)] == [report.epoch for report in unbroken] == [0, 1]
+    torch.testing.assert_close(weights(tmp_path / "interrupted"), weights(tmp_path / "unbroken"), rtol=1e-5, atol=1e-6)
+
+
+def test_resume_needs_a_checkpoint_of_the_same_run(few: LabelledImages, tmp_path: Path) -> None:
+    assert not trainer(few, tmp_path).resume()
+    next(trainer(few, tmp_path).run())
+    with pytest.raises(ValueError, match="use the same or another --out"):
+        trainer(few, tmp_path, peak_rate=0.2).resume()
+
+
+def test_shipped_file_is_the_one_code_and_card_name() -> None:
+    sha256 = hashlib.sha256(COMPACT_WEIGHTS.read_bytes()).hexdigest()
+    card = (COMPACT_WEIGHTS.parent / "MODEL_CARD.md").read_text()
+    assert sha256 == COMPACT_SHA256
+    assert sha256 in card
+
+
+def test_image_folder_and_pack_agree(few: LabelledImages, tmp_path: Path) -> None:
+    for index, (pixels, label) in enumerate(zip(few.pixels[:40], few.labels[:40], strict=True)):
+        folder = tmp_path / "images" / f"class_{label}"
+        folder.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(folder / f"{index:03}.png"), np.ascontiguousarray(pixels[:, :, ::-1]))
+    read = read_image_folder(tmp_path / "images", tmp_path / "cache", 64)
+    order = np.argsort(few.labels[:40], kind="stable")
+    np.testing.assert_array_equal(read.pixels, few.pixels[:40][order])
+    np.testing.assert_array_equal(read.labels, np.unique(few.labels[:40], return_inverse=True)[1][order])
+
+
+def test_undecodable_image_is_named(tmp_path: Path) -> None:
+    (tmp_path / "images" / "a").mkdir(parents=True)
+    (tmp_path / "images" / "a" / "broken.png").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"image 0 \(8 bytes\)"):
+        read_image_folder(tmp_path / "images", tmp_path / "cache", 64)
+    shutil.rmtree(tmp_path / "images" / "a")
+    with pytest.raises(ValueError, match="no images in class folders"):
+        read_image_folder(tmp_path / "images", tmp_path / "cache", 64)
+
+
+def test_augmentation_without_strength_only_mirrors(few: LabelledImages) -> None:
+    still = replace(FIRST, zoom=(1.0, 1.0), aspect=1.0, jitter=0.0, grey=0.0)
+    pixels = torch.from_numpy(np.array(few.pixels[:16]))
+    plain = normalise(unit_range(pixels))
+    changed = augment(pixels, 64, still, torch.Generator().manual_seed(1))
+    same = (plain - changed).abs().amax(dim=(1, 2, 3)) < 1e-3
+    mirrored = (plain.flip(3) - changed).abs().amax(dim=(1, 2, 3)) < 1e-3
+    assert (same | mirrored).all()
+    assert 0 < int(mirrored.sum()) < len(pixels)
+
+
+def test_augmentation_follows_its_generator(few: LabelledImages) -> None:
+    pixels = torch.from_numpy(np.array(few.pixels[:8]))
+    first, same, other = (augment(pixels, 48, FIRST, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert first.shape == (8, 3, 48, 48)
+    assert torch.equal(first, same)
+    assert not torch.allclose(first, other)
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [([1, 2, 3, 4], 1.0), ([4, 3, 2, 1], 0.0), ([1, 1, 1, 1], 0.5), ([1, 3, 2, 4], 0.75), ([1, 2, 2, 4], 0.875)],
+)
+def test_auroc(scores: list[float], expected: float) -> None:
+    assert ablation.auroc(np.array(scores, float), np.array([False, False, True, True])) == expected
+
+
+def test_nearest_distances_equal_the_full_distance_matrix() -> None:
+    torch.manual_seed(0)
+    bank, queries = torch.randn(50, 7), torch.randn(20, 7)
+    expected = torch.cdist(bank, queries).T.sort(dim=1).values[:, :3]
+    torch.testing.assert_close(ablation.nearest_distances(bank, queries, 3), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_shipped_weights_find_real_defects(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = ["--resolutions", "128", "--shots", "4", "--seeds", "0", "--test-images", "10"]
+    assert ablation.main(["--data", str(data), "--categories", "dobot_cubes", *few]) == 0
+    row = capsys.readouterr().out.strip().splitlines()[-1]
+    assert float(row.split("|")[-2]) > 0.8, row

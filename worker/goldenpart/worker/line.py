@@ -1,0 +1,163 @@
+"""The line worker: keeps a session with the broker and the server busy, through restarts of either."""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from goldenpart.worker.backoff import Backoff
+from goldenpart.worker.batches import BatchLimits
+from goldenpart.worker.bus import BrokerUnreachableError, LineBus, LineSession, SessionLostError
+from goldenpart.worker.clock import Clock, SystemClock
+from goldenpart.worker.dispatch import Dispatcher, DispatchLimits
+from goldenpart.worker.errors import InspectorError
+from goldenpart.worker.inspector import Inspector
+from goldenpart.worker.job_table import Budgets, JobTable
+from goldenpart.worker.metrics import WorkerMetrics
+from goldenpart.worker.recall import RecallLimits
+from goldenpart.worker.recent import RecentEvents
+from goldenpart.worker.references import Pictures
+from goldenpart.worker.settings import WorkerSettings
+from goldenpart.worker.shift import Shift, ShiftLimits
+from goldenpart.worker.topology import line_topology
+
+_log = structlog.get_logger(__name__)
+
+
+class Line:
+    """Takes frames from the bus, has them inspected, sends the events.
+
+    Attributes:
+        metrics: What it counts.
+    """
+
+    def __init__(
+        self, bus: LineBus, inspector: Inspector, pictures: Pictures, settings: WorkerSettings, clock: Clock | None = None
+    ) -> None:
+        self.metrics = WorkerMetrics()
+        self._bus = bus
+        self._inspector = inspector
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        budgets = Budgets(settings.budget_s, settings.reserve_s)
+        self._table = JobTable(RecentEvents(settings.recent_events, settings.recent_bytes), pictures, budgets, self._clock)
+        batch = BatchLimits(frames=settings.batch_frames, max_age_s=settings.batch_age_s)
+        limits = DispatchLimits(batch, settings.calls_in_flight, settings.server_death_limit)
+        self._dispatcher = Dispatcher(inspector, limits, self._clock, self.metrics, self._table.decide)
+        self._table.dispatcher = self._dispatcher
+        self._stopping = asyncio.Event()
+        self._session: LineSession | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Tells whether frames are taken from the broker."""
+        return self._session is not None and not self._stopping.is_set()
+
+    @property
+    def server_reachable(self) -> bool:
+        """Tells whether the last Inspect call succeeded."""
+        return self._dispatcher.reachable
+
+    @property
+    def broker_blocked(self) -> bool:
+        """Tells whether the broker takes no events at the moment (memory or disk alarm)."""
+        return self._session is not None and self._session.blocked
+
+    def stop(self) -> None:
+        """Asks `run` to finish what it has and to return. Callable from a signal handler of the loop."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Works until `stop`.
+
+        Raises:
+            TopologyConflictError: The broker has exchanges or queues of other properties; only a person can help.
+        """
+        tasks = [asyncio.create_task(self._dispatcher.run()), asyncio.create_task(self._learn_limits())]
+        try:
+            backoff = Backoff(first_s=0.2, limit_s=5.0)
+            while not self._stopping.is_set():
+                try:
+                    session = await self._bus.connect()
+                    await self._work(session, backoff)
+                except (BrokerUnreachableError, SessionLostError) as error:
+                    wait_s = backoff.failed()
+                    _log.warning("broker_lost", error=str(error), retry_in_s=round(wait_s, 3))
+                    await self._pause(wait_s)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._table.close()
+            await self._inspector.close()
+
+    async def _work(self, session: LineSession, backoff: Backoff) -> None:
+        """Works through one session.
+
+        Raises:
+            SessionLostError: It broke.
+        """
+        shift = Shift(session, self._table, self._shift_limits(), self._clock, self.metrics)
+        try:
+            if self._settings.declare_topology:
+                await session.declare(line_topology(self._settings.queue, self._settings.frame_bindings))
+            await shift.start()
+            backoff.succeeded()
+            self._session = session
+            self.metrics.sessions.inc()
+            self.metrics.connected.set(1)
+            _log.info("line_running", queue=self._settings.queue, prefetch=self._settings.effective_prefetch)
+            await self._until_stopped_or_lost(session)
+            await self._drain(shift, session)
+        finally:
+            self._session = None
+            self.metrics.connected.set(0)
+            await shift.end()
+            await session.close()
+
+    async def _until_stopped_or_lost(self, session: LineSession) -> None:
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((stopping, session.lost), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            await asyncio.gather(stopping, return_exceptions=True)
+        if session.lost.done():
+            raise session.lost.result()
+
+    async def _drain(self, shift: Shift, session: LineSession) -> None:
+        _log.info("draining", at_most_s=self._settings.drain_s)
+        drained = asyncio.create_task(shift.drain())
+        try:
+            await asyncio.wait((drained, session.lost), timeout=self._settings.drain_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            done = drained.done()
+            drained.cancel()
+            await asyncio.gather(drained, return_exceptions=True)
+        _log.info("drained" if done else "drain_cut_short", consequence="" if done else "the frames left go back to the queue")
+
+    async def _learn_limits(self) -> None:
+        """Asks the server what one call may hold, as soon as there is one."""
+        backoff = Backoff()
+        while True:
+            try:
+                self._dispatcher.learn_limits(await self._inspector.limits())
+            except InspectorError:
+                await asyncio.sleep(backoff.failed())
+            else:
+                return
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
+    def _shift_limits(self) -> ShiftLimits:
+        settings = self._settings
+        return ShiftLimits(
+            queue=settings.queue,
+            prefetch=settings.effective_prefetch,
+            max_body_bytes=settings.max_body_bytes,
+            attempt_limit=settings.attempt_limit,
+            recall=RecallLimits(settings.recall_s, settings.recall_timeout_s),
+        )
