@@ -1,5 +1,5 @@
 # make demo and make test are all a user needs; the rest is for developers.
-PYTHON ?= python3.11
+PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := proto client server worker tests
 
@@ -26,7 +26,7 @@ lint: setup
 	$(BIN)/buf lint proto
 
 proto: setup
-	$(BIN)/python tests/contract/regenerate_stubs.py proto
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/contract/regenerate_stubs.py proto
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks

@@ -34,7 +34,11 @@ def test_file_is_taken_as_named_and_once(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [("empty", r"empty holds no images; expected files ending in \.bmp"), ("*.gif", r"no image matches .*\*\.gif"), ("nowhere", "nowhere does not exist")],
+    [
+        ("empty", r"empty holds no images; expected files ending in \.bmp"),
+        ("*.gif", r"no image matches .*\*\.gif"),
+        ("nowhere", "nowhere does not exist"),
+    ],
 )
 def test_nothing_found_is_told(folder: Path, source: str, message: str) -> None:
     with pytest.raises(NoImagesError, match=message):

@@ -9,12 +9,11 @@ import sys
 from pathlib import Path
 
 import structlog
-from pydantic import ValidationError
-from pydantic_settings import CliApp, SettingsError
+from pydantic_settings import CliApp
 
 from goldenpart.server.app import running_server
 from goldenpart.server.errors import GoldenpartError
-from goldenpart.server.settings import Settings
+from goldenpart.server.settings import Settings, explain_settings_error
 from goldenpart.server.telemetry import configure_logging
 
 _log = structlog.get_logger("goldenpart.server")
@@ -24,8 +23,10 @@ def main() -> None:
     """Run the server. Exit status: 0 drained, 1 executor died, 2 it could not start."""
     try:
         settings = CliApp.run(Settings)
-    except (ValidationError, SettingsError) as error:
-        sys.exit(f"goldenpart-server: a setting is wrong.\n{error}")
+    except (ValueError, OSError) as error:
+        text = explain_settings_error(error) if isinstance(error, ValueError) else str(error)
+        print(f"goldenpart-server: a setting is wrong.\n{text}", file=sys.stderr)  # noqa: T201 - how to log is a setting too
+        sys.exit(2)
     configure_logging(settings.log_format, settings.log_level)
     _log.info("server_starting", settings=settings.redacted())
     try:

@@ -13,17 +13,18 @@ import faiss
 import grpc.aio
 import structlog
 import torch
-from goldenpart.server.registry.store import Store
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import start_http_server
 
+from goldenpart.server.api.call_gate import CallGate
 from goldenpart.server.api.categories import CategoryServicer
+from goldenpart.server.api.health import HealthServicer
 from goldenpart.server.api.inspection import InspectionServicer
 from goldenpart.server.api.interceptor import EdgeInterceptor
 from goldenpart.server.api.onboarding import OnboardingServicer
 from goldenpart.server.api.server_info import ServerInfoServicer
+from goldenpart.server.registry.store import Store
 from goldenpart.server.runtime.admission import Admission
 from goldenpart.server.runtime.backbones import Backbones
 from goldenpart.server.runtime.batch_queue import BatchQueue
@@ -53,6 +54,9 @@ _SERVICES = {
     server_info_pb2.DESCRIPTOR.services_by_name["ServerInfoService"].full_name,
 }
 _MIN_PING_INTERVAL_MS = 20_000  # gRPC's default of 300 s makes clients that keep alive look like attackers (grpc #9902)
+_KEEPALIVE_MS = 60_000  # a client that vanished without a word holds its Fit and its streams no longer than this and the next
+_KEEPALIVE_TIMEOUT_MS = 20_000
+_LAST_WORDS_S = 1.0  # for responses on their way out
 _STOP_S = 5.0
 
 
@@ -95,27 +99,30 @@ async def running_server(settings: Settings) -> AsyncIterator[App]:
     pool = ThreadPoolExecutor(settings.decode_threads, "decode")
     backbones = Backbones(settings.backbone_weights, settings.artifacts / "backbones", device, settings.precision)
     revisions = LoadedRevisions(store, backbones, settings.limits.bank_bytes)
-    server, health = _make_server(settings, metrics)
+    gate, health = CallGate(), HealthServicer(_SERVICES)
+    server = _make_server(settings, gate, health, metrics)
     inspector = Inspector(revisions, executor, admission, pool, settings.limits.image_pixels, metrics.count_outcome, metrics.count_refusal)
     onboarding = Onboarding(store, backbones, revisions, executor, pool, _onboarding_limits(settings))
-    _add_services(server, settings, store, revisions, backbones, inspector, onboarding)
+    _add_services(server, settings, store, revisions, backbones, inspector, onboarding, gate)
     metrics.watch("goldenpart_frames_in_server", "Frames admitted and not yet answered.", lambda: admission.held.frames)
     metrics.watch("goldenpart_queue_frames", "Frames waiting for the device.", lambda: executor.waiting)
     metrics.watch("goldenpart_bank_bytes", "Memory of loaded banks.", lambda: revisions.bank_bytes)
     metrics.watch("goldenpart_executor_up", "1 while the device executor works.", lambda: float(executor.alive))
     try:
-        port = _bind(server, settings.listen)
+        address = _bind(server, settings.listen)
         executor.start()
         await backbones.get(settings.default_backbone)
         await server.start()
         with _metrics_endpoint(settings.metrics_listen, metrics) as metrics_address:
-            await _set_health(health, serving=True)
+            health.set_serving(serving=True)
             watchdog = asyncio.create_task(_watch(died, health))
             try:
-                yield App(port, metrics_address, executor, died)
+                yield App(address, metrics_address, executor, died)
             finally:
                 watchdog.cancel()
-                await _drain(server, health, admission, settings.drain_s)
+                health.close()
+                admission.drain()
+                await _drain(server, gate, _LAST_WORDS_S if died.is_set() else settings.drain_s)
     finally:
         await server.stop(0)
         await asyncio.to_thread(executor.stop, _STOP_S)
@@ -123,21 +130,22 @@ async def running_server(settings: Settings) -> AsyncIterator[App]:
         store.close()
 
 
-def _make_server(settings: Settings, metrics: Metrics) -> tuple[grpc.aio.Server, health_aio.HealthServicer]:
+def _make_server(settings: Settings, gate: CallGate, health: HealthServicer, metrics: Metrics) -> grpc.aio.Server:
     options = [
         ("grpc.max_receive_message_length", settings.limits.message_bytes),
         ("grpc.max_send_message_length", settings.limits.message_bytes),
         ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_INTERVAL_MS),
         ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+        ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
         ("grpc.so_reuseport", 0),  # a second server on the same port must fail, not share it
     ]
-    server = grpc.aio.server(interceptors=[EdgeInterceptor(metrics.count_call)], options=options)
-    health = health_aio.HealthServicer()
+    server = grpc.aio.server(interceptors=[EdgeInterceptor(gate, metrics.count_call)], options=options)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     if settings.reflection:
         health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
         reflection.enable_server_reflection([*_SERVICES, health_name, reflection.SERVICE_NAME], server)
-    return server, health
+    return server
 
 
 def _add_services(
@@ -148,9 +156,11 @@ def _add_services(
     backbones: Backbones,
     inspector: Inspector,
     onboarding: Onboarding,
+    gate: CallGate,
 ) -> None:
     limits = settings.limits
-    inspection = InspectionServicer(inspector, limits.frames_per_call, limits.frame_wait_s)
+    # One more than there is room for, so that the surplus is read and refused.
+    inspection = InspectionServicer(inspector, limits.frames_in_one_call, limits.frames_in_server + 1, limits.frame_wait_s, gate.closing)
     inspection_pb2_grpc.add_InspectionServiceServicer_to_server(inspection, server)
     teaching = OnboardingServicer(onboarding, store, settings.default_backbone, limits.image_pixels)
     onboarding_pb2_grpc.add_OnboardingServiceServicer_to_server(teaching, server)
@@ -194,7 +204,10 @@ def _metrics_endpoint(listen: str, metrics: Metrics) -> Iterator[str]:
         yield ""
         return
     host, _, port = listen.rpartition(":")
-    http, thread = start_http_server(int(port), host, metrics.registry)
+    try:
+        http, thread = start_http_server(int(port), host.strip("[]"), metrics.registry)
+    except OSError as error:
+        raise OSError(error.errno, f"metrics_listen {listen} cannot be listened on ({error.strerror}); choose another, or empty") from error
     try:
         yield f"{host}:{http.server_port}"
     finally:
@@ -203,20 +216,14 @@ def _metrics_endpoint(listen: str, metrics: Metrics) -> Iterator[str]:
         thread.join()
 
 
-async def _set_health(health: health_aio.HealthServicer, *, serving: bool) -> None:
-    status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-    for service in ("", *_SERVICES):
-        await health.set(service, status)
-
-
-async def _watch(died: asyncio.Event, health: health_aio.HealthServicer) -> None:
+async def _watch(died: asyncio.Event, health: HealthServicer) -> None:
     await died.wait()
-    await _set_health(health, serving=False)
+    health.set_serving(serving=False)
 
 
-async def _drain(server: grpc.aio.Server, health: health_aio.HealthServicer, admission: Admission, drain_s: float) -> None:
-    _log.info("server_draining", frames=admission.held.frames, drain_s=drain_s)
-    admission.drain()
-    await _set_health(health, serving=False)
-    await server.stop(drain_s)
-    _log.info("server_drained", frames_left=admission.held.frames)
+async def _drain(server: grpc.aio.Server, gate: CallGate, drain_s: float) -> None:
+    """Finish the calls in flight. The server still listens meanwhile, so that others are told where they stand."""
+    _log.info("server_draining", calls=gate.inside, drain_s=drain_s)
+    left = await gate.close(drain_s)
+    await server.stop(0 if left else _LAST_WORDS_S)
+    _log.info("server_drained", calls_broken_off=left)

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError, TomlConfigSettingsSource
 
-_ADDRESS = re.compile(r"(unix:.+)|(.+:\d{1,5})")
+_ADDRESS = re.compile(r".+:(\d{1,5})")
+_LAST_PORT = 65_535
 MEBIBYTE = 1024 * 1024
 
 
@@ -28,10 +29,17 @@ class LimitSettings(_Section):
     pixels_in_server: int = Field(default=500_000_000, ge=1024, description="their pixels")
     frame_wait_s: float = Field(default=60.0, gt=0, description="deadline of calls that set none")
     golden_parts: int = Field(default=512, ge=1, description="images in one Fit call")
-    golden_bytes: int = Field(default=1024 * MEBIBYTE, ge=MEBIBYTE, description="encoded bytes of all images in one Fit call")
+    golden_bytes: int = Field(
+        default=1024 * MEBIBYTE, ge=MEBIBYTE, description="bytes of all images in one Fit call, encoded and at every angle"
+    )
     calibration_images: int = Field(default=20_000, ge=1, description="images in one Calibrate call")
     archive_bytes: int = Field(default=4096 * MEBIBYTE, ge=MEBIBYTE, description="largest file for ImportRevision")
     bank_bytes: int = Field(default=2048 * MEBIBYTE, ge=MEBIBYTE, description="memory for loaded banks")
+
+    @property
+    def frames_in_one_call(self) -> int:
+        """Largest call there can ever be room for."""
+        return min(self.frames_per_call, self.frames_in_server)
 
 
 class BatchSettings(_Section):
@@ -73,11 +81,18 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     batch: BatchSettings = BatchSettings()
 
-    @field_validator("listen", "metrics_listen")
+    @field_validator("listen")
     @classmethod
-    def _check_address(cls, value: str) -> str:
-        if value and not _ADDRESS.fullmatch(value):
-            raise ValueError(f"{value!r} is no address; write host:port, for example 127.0.0.1:50051, or unix:/path")
+    def _check_listen(cls, value: str) -> str:
+        if not (value.startswith("unix:") or _is_host_and_port(value)):
+            raise ValueError("no address; write host:port, for example 127.0.0.1:50051, or unix:/path")
+        return value
+
+    @field_validator("metrics_listen")
+    @classmethod
+    def _check_metrics_listen(cls, value: str) -> str:
+        if value and not _is_host_and_port(value):
+            raise ValueError("no address; write host:port, for example 127.0.0.1:9464, or nothing")
         return value
 
     @classmethod
@@ -99,5 +114,25 @@ class Settings(BaseSettings):
 
 
 def config_file() -> Path:
-    """Return the settings file: GOLDENPART_CONFIG, or goldenpart.toml in the working directory; it may not exist."""
-    return Path(os.environ.get("GOLDENPART_CONFIG", "goldenpart.toml"))
+    """Return the settings file: the one GOLDENPART_CONFIG names, else goldenpart.toml in the working directory, which may not exist.
+
+    Raises:
+        SettingsError: the one that is named does not exist.
+    """
+    named = os.environ.get("GOLDENPART_CONFIG")
+    if named and not Path(named).is_file():
+        raise SettingsError(f"GOLDENPART_CONFIG names {named}, and there is no such file")
+    return Path(named or "goldenpart.toml")
+
+
+def explain_settings_error(error: ValueError) -> str:
+    """Say what is wrong with the settings, one line for each that is."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    faults = error.errors(include_url=False, include_context=False)
+    return "\n".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']} (got {fault['input']!r})" for fault in faults)
+
+
+def _is_host_and_port(value: str) -> bool:
+    found = _ADDRESS.fullmatch(value)
+    return found is not None and int(found[1]) <= _LAST_PORT

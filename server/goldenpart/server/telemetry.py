@@ -11,7 +11,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from goldenpart.server.api.conversions import reason_of
-from goldenpart.server.errors import OverloadedError
+from goldenpart.server.errors import GoldenpartError, NotCalibratedError
 from goldenpart.server.runtime.inspection import Inspection, NotInspected, Outcome
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -75,8 +75,8 @@ class Metrics:
         """Count a backbone batch."""
         self._batch.observe(frames)
 
-    def count_refusal(self, error: OverloadedError, frames: int) -> None:
-        """Count the frames of a call there was no room for."""
+    def count_refusal(self, error: GoldenpartError, frames: int) -> None:
+        """Count the frames of a call that was not let in."""
         self._refused.labels(error.reason).inc(frames)
 
     def count_outcome(self, outcome: Outcome) -> None:
@@ -87,6 +87,8 @@ class Metrics:
             self._frames.labels(outcome.category if outcome.category in self._categories else OTHER, "NOT_INSPECTED").inc()
             return
         verdict = outcome.judgement.value if outcome.judgement is not None else "NOT_INSPECTED"
+        if outcome.judgement is None:
+            self._refused.labels(NotCalibratedError.reason).inc()
         self._frames.labels(self._label(outcome), verdict).inc()
         timings = outcome.timings
         for stage in ("queue", "decode", "backbone", "search", "post", "total"):

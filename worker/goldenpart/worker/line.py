@@ -75,15 +75,15 @@ class Line:
         """
         tasks = [asyncio.create_task(self._dispatcher.run()), asyncio.create_task(self._learn_limits())]
         try:
-            backoff = Backoff(first_s=0.2, limit_s=5.0)
+            backoff = Backoff(first_s=0.2, limit_s=2.0)
             while not self._stopping.is_set():
                 try:
                     session = await self._bus.connect()
                     await self._work(session, backoff)
                 except (BrokerUnreachableError, SessionLostError) as error:
-                    wait_s = backoff.failed()
-                    _log.warning("broker_lost", error=str(error), retry_in_s=round(wait_s, 3))
-                    await self._pause(wait_s)
+                    if backoff.failures == 0:  # one line when it goes, one when it is back
+                        _log.warning("broker_lost", error=str(error))
+                    await self._pause(backoff.failed())
         finally:
             for task in tasks:
                 task.cancel()

@@ -52,13 +52,16 @@ class FolderPictures:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
             raise _refuse(uri, f"cannot be opened: {error.strerror}") from error
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise _refuse(uri, "is not a regular file")
             if not 1 <= status.st_size <= max_bytes:
                 raise _refuse(uri, f"has {status.st_size} bytes; 1 to {max_bytes} are allowed")
-            return file.read(max_bytes)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read(max_bytes)
+        finally:
+            os.close(descriptor)
 
 
 class BucketPictures:

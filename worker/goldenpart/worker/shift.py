@@ -66,6 +66,7 @@ class Shift:
         self._outbox = Outbox(session, table, clock, metrics, self._on_acked)
         self._widening: asyncio.Task[None] | None = None
         self._consumer: str | None = None
+        self._consuming = asyncio.Event()
         self._careful = True
         self._empty = asyncio.Event()
         self._held = 0
@@ -79,6 +80,7 @@ class Shift:
         """
         await self._recall.begin()
         self._consumer = await self._session.consume(self._limits.queue, 1, self._on_delivery)
+        self._consuming.set()
 
     async def drain(self) -> None:
         """Takes no more frames and waits until those here are answered, confirmed and acked; the caller bounds the time."""
@@ -124,6 +126,8 @@ class Shift:
 
     async def _widen(self) -> None:
         """Takes many frames at once from now on; prefetch is a property of a consumer, so that takes a new one."""
+        # The first frame may come before the consumer's name does.
+        await self._consuming.wait()
         consumer, self._consumer = self._consumer, None
         assert consumer is not None
         # A session that breaks here is noticed by the line.

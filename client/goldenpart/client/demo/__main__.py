@@ -25,9 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 if all went well and the server ended properly, 2 for an error, 130 for an interrupt.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m goldenpart.client.demo", description="Inspect simulated flanges."
-    )
+    parser = argparse.ArgumentParser(prog="python -m goldenpart.client.demo", description="Inspect simulated flanges.")
     parser.add_argument("--report", type=Path, default=Path("artifacts/demo/report.html"), help="page to write (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=7, help="the same seed draws the same parts (default: %(default)s)")
     options = parser.parse_args(arguments)

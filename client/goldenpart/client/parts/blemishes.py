@@ -40,9 +40,9 @@ def paint_missing_hole(scene: Scene, rng: np.random.Generator) -> Patch:
 
 
 def paint_stain(scene: Scene, rng: np.random.Generator) -> Patch:
-    """Paint a dried drop or smear on the upper face: 0.05 to 0.22 of the diameter, with the dark seam that drying leaves at its edge."""
+    """Paint a dried drop or smear on the upper face: 0.08 to 0.24 of the diameter, with the dark seam that drying leaves at its edge."""
     pose = scene.pose
-    reach = math.exp(rng.uniform(math.log(0.055), math.log(0.2)))
+    reach = math.exp(rng.uniform(math.log(0.08), math.log(0.24)))
     x, y = pose.point_px(rng.uniform(BORE_RADIUS + 0.05, 0.93), rng.uniform(0, 2 * math.pi))
     box = Box.around(x, y, 1.7 * reach * pose.radius_px, pose.size_px)
     grid = PolarGrid.about(x, y, reach * pose.radius_px, box)
@@ -55,7 +55,7 @@ def paint_stain(scene: Scene, rng: np.random.Generator) -> Patch:
     coat = np.clip(depth / edge, 0, 1) * np.clip(1.6 - grid.radius, 0, 1)
     seam = np.exp(-((depth / (3.5 * edge) - 0.6) ** 2))
     density = np.clip(np.float32(0.62) + np.float32(0.17) * _cloud(rng, box, 7) + np.float32(0.38) * seam, 0.25, 1.1)
-    strength = np.float32(rng.uniform(0.3, 1.0))
+    strength = np.float32(rng.uniform(0.55, 1.0))
     passes = 1 - strength * density * (1 - np.array(_STAINS[rng.integers(len(_STAINS))], dtype=np.float32)[:, None, None])
     return Patch(box, coat * scene.solid[box.window], scene.radiance[:, *box.window] * passes)
 
@@ -63,18 +63,18 @@ def paint_stain(scene: Scene, rng: np.random.Generator) -> Patch:
 def paint_burr(scene: Scene, rng: np.random.Generator) -> Patch:
     """Paint torn metal along an edge: over a bolt hole (two times in three) or outward from the rim.
 
-    The ragged lip stands out 1.3 to 6 px at 448 px along 25 to 130 degrees of a hole or 6 to 20 degrees of the rim.
+    The ragged lip stands out 4 to 9 px at 448 px along 60 to 160 degrees of a hole or 12 to 30 degrees of the rim.
     """
     pose = scene.pose
-    lip_px = math.exp(rng.uniform(math.log(1.8), math.log(6.0))) * pose.radius_px / 190
+    lip_px = math.exp(rng.uniform(math.log(4.0), math.log(9.0))) * pose.radius_px / 190
     if rng.random() < 2 / 3:
         hole = BOLT_HOLES[rng.integers(len(BOLT_HOLES))]
         x, y = pose.point_px(hole.distance, hole.angle)
-        edge_px, half, sign = hole.radius * pose.radius_px, math.radians(rng.uniform(25, 130) / 2), -1.0
-        lip_px = min(lip_px, 0.45 * edge_px)
+        edge_px, half, sign = hole.radius * pose.radius_px, math.radians(rng.uniform(60, 160) / 2), -1.0
+        lip_px = min(lip_px, 0.6 * edge_px)
     else:
         x, y, edge_px = pose.x_px, pose.y_px, pose.radius_px
-        half, sign = math.radians(rng.uniform(6, 20) / 2), 1.0
+        half, sign = math.radians(rng.uniform(12, 30) / 2), 1.0
     around = rng.uniform(0, 2 * math.pi)
     box = _arc_box(x, y, edge_px, around, half, lip_px + 4, pose.size_px)
     return _torn_lip(scene, box, PolarGrid.about(x, y, 1.0, box), (edge_px, around, half, lip_px, sign), rng)

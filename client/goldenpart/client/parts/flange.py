@@ -31,8 +31,8 @@ _PAINTERS: Mapping[Defect, Callable[[Scene, np.random.Generator], Patch]] = Mapp
     }
 )
 _ATTEMPTS = 40
-_FAINTEST = 0.045  # mean change of radiance, some 11 of 255 grey levels: twice the noise of the sensor
-_SMALLEST_AREA = 1.2e-4  # of the picture, 24 px at 448 px
+_FAINTEST = 0.08  # mean change of radiance, some 20 of 255 grey levels: four times the noise of the sensor
+_SMALLEST_AREA = 4e-4  # of the picture, 80 px at 448 px
 
 
 def draw_flange(rng: np.random.Generator, defect: Defect | None = None, size_px: int = DEFAULT_SIZE_PX) -> DrawnPart:

@@ -24,15 +24,15 @@ _FINE = 4  # lines are drawn this much finer than the picture
 def paint_scratch(scene: Scene, rng: np.random.Generator) -> Patch:
     """Paint one scratch, or two or three side by side, across the upper face.
 
-    From a hairline to a gouge: 0.06 to 0.45 of the diameter long, 0.8 to 2.6 px wide at 448 px. A ploughed groove shows a bright flank
+    From a scratch to a gouge: 0.12 to 0.5 of the diameter long, 1.8 to 4.5 px wide at 448 px. A ploughed groove shows a bright flank
     and a dark one; which is which depends on the light, the contrast on the angle between them.
     """
     pose = scene.pose
     unit = pose.radius_px / 190
     start = pose.point_px(rng.uniform(BORE_RADIUS + 0.06, 0.9), rng.uniform(0, 2 * math.pi))
     heading = rng.uniform(0, 2 * math.pi)
-    length = math.exp(rng.uniform(math.log(0.13), math.log(0.9))) * pose.radius_px
-    width = math.exp(rng.uniform(math.log(0.8), math.log(2.6))) * unit
+    length = math.exp(rng.uniform(math.log(0.25), math.log(1.0))) * pose.radius_px
+    width = math.exp(rng.uniform(math.log(1.8), math.log(4.5))) * unit
     first = _stroke(start, heading, length, width, rng)
     paths = [first]
     for _ in range(rng.choice(3, p=(0.7, 0.2, 0.1))):
@@ -44,7 +44,7 @@ def paint_scratch(scene: Scene, rng: np.random.Generator) -> Patch:
     box = _box_of(paths, pose.size_px)
     groove = _coverage(paths, box, rng, flicker=0.35) * scene.solid[box.window]
     lean = math.cos(heading + math.pi / 2 - scene.lighting.key.azimuth)
-    strength = rng.uniform(0.3, 0.95)
+    strength = rng.uniform(0.45, 0.95)
     return _ploughed(scene, box, groove, heading, 0.4 + 0.6 * lean if lean >= 0 else lean - 0.3, strength)
 
 
@@ -62,13 +62,13 @@ def _ploughed(scene: Scene, box: Box, groove: FloatImage, heading: float, lean: 
 def paint_crack(scene: Scene, rng: np.random.Generator) -> Patch:
     """Paint a crack that starts at a bolt hole, the bore or the rim and forks as it dies out.
 
-    0.07 to 0.35 of the diameter long, widest at its root (0.7 to 2.8 px at 448 px); dark, since no light comes back out of it.
+    0.12 to 0.4 of the diameter long, widest at its root (2 to 5 px at 448 px); dark, since no light comes back out of it.
     """
     pose = scene.pose
     unit = pose.radius_px / 190
     root, heading = _root(pose, rng)
-    length = math.exp(rng.uniform(math.log(0.14), math.log(0.55))) * pose.radius_px
-    width = math.exp(rng.uniform(math.log(0.7), math.log(2.8))) * unit
+    length = math.exp(rng.uniform(math.log(0.25), math.log(0.8))) * pose.radius_px
+    width = math.exp(rng.uniform(math.log(2.0), math.log(5.0))) * unit
     trunk = _crack_path(root, heading, length, width, rng)
     paths = [trunk]
     for _ in range(rng.integers(0, 4)):

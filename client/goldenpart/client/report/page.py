@@ -63,9 +63,8 @@ def write_report(
         raise ValueError("a report needs at least one inspected part")
     others = {part.inspection.revision for part in parts if part.inspection.revision} - {revision.revision}
     if others:
-        raise ValueError(
-            f"a report is about one revision, {revision.revision}, but parts were judged by {', '.join(sorted(others))} as well"
-        )
+        names = ", ".join(sorted(others))
+        raise ValueError(f"a report is about one revision, {revision.revision}, but parts were judged by {names} as well")
     page = _environment().from_string(_TEMPLATE.read_text(encoding="utf-8"))
     text = page.render(
         title=title or f"Inspection of {revision.category}",

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from typing import BinaryIO, TypeVar, cast
+from collections.abc import AsyncIterator
+from typing import BinaryIO, cast
 
 import grpc.aio
 
 from goldenpart.server.api.conversions import category_to_pb, revision_to_pb
-from goldenpart.server.errors import ArchiveError, InvalidArgumentError
-from goldenpart.server.registry.store import RevisionSummary, Store
+from goldenpart.server.api.paging import Paging
+from goldenpart.server.errors import ArchiveError, GoldenpartError, InvalidArgumentError, UnknownCategoryError
+from goldenpart.server.registry.category_name import is_category_name
+from goldenpart.server.registry.manifest import is_revision_name
+from goldenpart.server.registry.store import CategoryRecord, RevisionSummary, Store
 from goldenpart.server.runtime.loaded import LoadedRevisions
 from goldenpart.v1 import category_pb2 as pb
 from goldenpart.v1 import category_pb2_grpc
 
-Item = TypeVar("Item")
-
-_DEFAULT_PAGE, _LARGEST_PAGE = 50, 1000
+_CATEGORY_PAGES: Paging[CategoryRecord] = Paging("categories", lambda record: record.category, is_category_name, lambda name: (0, name))
 _IN_MEMORY_BYTES = 8 * 1024 * 1024
 
 
@@ -52,7 +51,7 @@ class CategoryServicer(category_pb2_grpc.CategoryServiceServicer):
         """List categories by name."""
         del context
         records = await asyncio.to_thread(self._store.categories)
-        page, token = _page([(record.category, record) for record in records], request.page_size, request.page_token)
+        page, token = _CATEGORY_PAGES.cut(records, request.page_size, request.page_token)
         return pb.ListCategoriesResponse(categories=[category_to_pb(record) for record in page], next_page_token=token)
 
     async def DeleteCategory(  # noqa: N802 - gRPC's name
@@ -78,8 +77,8 @@ class CategoryServicer(category_pb2_grpc.CategoryServiceServicer):
         """List a category's revisions, newest first."""
         del context
         summaries = await asyncio.to_thread(self._store.revisions, request.category)
-        active = (await asyncio.to_thread(self._store.category, request.category)).active_revision
-        page, token = _page([(summary.revision, summary) for summary in summaries], request.page_size, request.page_token)
+        page, token = _revision_pages(request.category).cut(summaries, request.page_size, request.page_token)
+        active = active_or_none(self._store, request.category)
         return pb.ListRevisionsResponse(
             revisions=[revision_to_pb(summary, active, with_scores=False) for summary in page], next_page_token=token
         )
@@ -129,9 +128,11 @@ class CategoryServicer(category_pb2_grpc.CategoryServiceServicer):
                 self._store.import_archive,
                 cast("BinaryIO", file),  # typeshed does not know that it is one
                 category=first.config.category,
-                activate=not first.config.stage_only,
+                activate=False,
                 etag=first.config.etag,
             )
+        if not first.config.stage_only:
+            await self._activate_imported(made, first.config.etag)
         return pb.ImportRevisionResponse(revision=self._to_pb(made))
 
     async def _receive(self, requests: AsyncIterator[pb.ImportRevisionRequest], file: tempfile.SpooledTemporaryFile[bytes]) -> None:
@@ -143,32 +144,32 @@ class CategoryServicer(category_pb2_grpc.CategoryServiceServicer):
                 raise ArchiveError(f"The file is larger than {self._max_archive_bytes} bytes, the limit of this server.")
         file.seek(0)
 
+    async def _activate_imported(self, made: RevisionSummary, etag: str) -> None:
+        """Switch to an imported revision once it is loaded: a file from a server with other weights must not stop a line."""
+        try:
+            await self._revisions.get(made.category, made.revision)
+            await asyncio.to_thread(self._store.activate, made.category, made.revision, etag)
+        except GoldenpartError as error:
+            error.message += f" The file was imported as {made.category} {made.revision}, which stays staged."
+            raise
+
     def _verified(self, category: str, revision: str) -> RevisionSummary:
         summary = self._store.revision(category, revision)
         self._store.read(category, summary.revision)
         return summary
 
     def _to_pb(self, summary: RevisionSummary) -> pb.Revision:
-        return revision_to_pb(summary, self._store.category(summary.category).active_revision)
+        return revision_to_pb(summary, active_or_none(self._store, summary.category))
 
 
-def _page(items: Sequence[tuple[str, Item]], size: int, token: str) -> tuple[list[Item], str]:
-    """Cut a page (AIP-158) out of keyed items; the token is the key of the item before the page, so that deletions do no harm.
+def active_or_none(store: Store, category: str) -> str:
+    """Return a category's active revision; empty if there is none, or the category is gone by now. Never blocks."""
+    try:
+        return store.active_revision(category)
+    except UnknownCategoryError:
+        return ""
 
-    Raises:
-        InvalidArgumentError: a negative size, or a token this server did not give.
-    """
-    if size < 0:
-        raise InvalidArgumentError(f"page_size is {size}; it must be 0 (the default of {_DEFAULT_PAGE}) or more.", field="page_size")
-    size = min(size or _DEFAULT_PAGE, _LARGEST_PAGE)
-    start = 0
-    if token:
-        try:
-            key = base64.urlsafe_b64decode(token.encode()).decode()
-        except (binascii.Error, UnicodeError, ValueError) as error:
-            raise InvalidArgumentError("page_token is not one that this server gave; start without one.", field="page_token") from error
-        descending = len(items) > 1 and items[0][0] > items[-1][0]
-        start = sum(1 for name, _ in items if (name >= key if descending else name <= key))
-    page = items[start : start + size]
-    more = start + size < len(items)
-    return [item for _, item in page], base64.urlsafe_b64encode(page[-1][0].encode()).decode() if more else ""
+
+def _revision_pages(category: str) -> Paging[RevisionSummary]:
+    """Newest first: r10000 comes before r9999."""
+    return Paging(f"revisions/{category}", lambda summary: summary.revision, is_revision_name, lambda name: (-int(name[1:]), name))

@@ -6,17 +6,17 @@ import re
 import time
 from datetime import datetime
 
-import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from goldenpart.server.api.recipes import recipe_to_pb
-from goldenpart.server.errors import ImageError, InvalidArgumentError, InvalidFrameError, MaskError
+from goldenpart.server.errors import CategoryNameError, ImageError, InvalidArgumentError, InvalidFrameError, MaskError
+from goldenpart.server.registry.category_name import check_category_name
 from goldenpart.server.registry.store import CategoryRecord, RevisionSummary
 from goldenpart.server.runtime.inspection import Frame, Inspection, NotInspected, Outcome, Wanted
 from goldenpart.server.vision.calibration import Calibration, CalibrationMethod, Judgement, ThresholdRequest
 from goldenpart.server.vision.fitting import Progress
-from goldenpart.server.vision.image import EncodedImage, ImageSource, PixelFormat, RawImage, decode, read_size
-from goldenpart.server.vision.mask import InspectionMask, Polygon
+from goldenpart.server.vision.image import EncodedImage, ImageSource, PixelFormat, RawImage
+from goldenpart.server.vision.mask import InspectionMask, Polygon, read_mask_image
 from goldenpart.v1 import calibration_pb2, category_pb2, image_pb2, inspection_pb2, onboarding_pb2
 
 _FRAME_ID = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
@@ -47,8 +47,9 @@ def frame_from_pb(message: inspection_pb2.Frame, call_deadline: float | None) ->
             raise InvalidFrameError(
                 f"frame_id has {len(message.frame_id)} characters; it must have 1 to 128 printable ones.", field="frame_id"
             )
+        check_category_name(message.category)
         source = image_from_pb(message.image)
-    except ImageError as error:
+    except (ImageError, CategoryNameError) as error:
         return NotInspected(message.frame_id, message.category, error, 0.0)
     wanted = Wanted(message.options.regions, message.options.heatmap, message.options.overlay)
     budget = time.monotonic() + message.budget_ms / 1000.0 if message.budget_ms else None
@@ -76,22 +77,21 @@ def image_from_pb(message: image_pb2.Image) -> ImageSource:
 
 
 def mask_from_pb(message: image_pb2.InspectionMask, max_pixels: int) -> InspectionMask | None:
-    """Read a mask; unset means everywhere.
+    """Read a mask; unset, and no polygon at all, mean everywhere. Blocks while a picture is decoded; any thread.
 
     Raises:
         MaskError: it cannot be drawn.
     """
     kind = message.WhichOneof("source")
-    if kind is None:
+    if kind is None or (kind == "polygons" and not message.polygons.include and not message.polygons.ignore):
         return None
     if kind == "polygons":
         return InspectionMask(include=_polygons(message.polygons.include), ignore=_polygons(message.polygons.ignore))
     try:
         source = image_from_pb(message.image)
-        read_size(source, max_pixels)
-        return InspectionMask(image=np.asarray(decode(source).any(axis=2), np.bool_))
     except ImageError as error:
         raise MaskError(f"The mask image cannot be used. {error.message}", field="mask.image") from error
+    return InspectionMask(image=read_mask_image(source, max_pixels))
 
 
 def threshold_from_pb(message: onboarding_pb2.ThresholdRequest) -> ThresholdRequest:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
 
 import grpc.aio
 
 from goldenpart.server.api.conversions import frame_from_pb, outcome_to_pb
-from goldenpart.server.errors import GoldenpartError, InvalidArgumentError
-from goldenpart.server.runtime.inspection import Outcome
+from goldenpart.server.api.frame_stream import FrameStream
+from goldenpart.server.errors import InvalidArgumentError
 from goldenpart.server.runtime.inspector import Inspector
 from goldenpart.v1 import inspection_pb2 as pb
 from goldenpart.v1 import inspection_pb2_grpc
@@ -22,20 +25,24 @@ class InspectionServicer(inspection_pb2_grpc.InspectionServiceServicer):
     Args:
         inspector: does the work.
         max_frames: frames per call.
-        max_wait_s: a call without a deadline gets this one, so that no frame waits for ever.
+        max_unanswered: frames of a stream that are read and whose results are not yet sent.
+        max_wait_s: no frame may wait longer, whatever the call's deadline; most of all if it has none.
+        closing: set when the server shuts down; open streams then end.
     """
 
-    def __init__(self, inspector: Inspector, max_frames: int, max_wait_s: float) -> None:
+    def __init__(self, inspector: Inspector, max_frames: int, max_unanswered: int, max_wait_s: float, closing: asyncio.Event) -> None:
         self._inspector = inspector
         self._max_frames = max_frames
+        self._max_unanswered = max_unanswered
         self._max_wait_s = max_wait_s
+        self._closing = closing
 
     async def Inspect(  # noqa: N802 - gRPC's name
         self, request: pb.InspectRequest, context: grpc.aio.ServicerContext[pb.InspectRequest, pb.InspectResponse]
     ) -> pb.InspectResponse:
         """Inspect the frames of a call together."""
         self._check(request)
-        deadline = self._deadline(context.time_remaining())
+        deadline = self._deadline(_end_of(context))
         outcomes = await self._inspector.inspect([frame_from_pb(frame, deadline) for frame in request.frames])
         return pb.InspectResponse(results=[outcome_to_pb(outcome) for outcome in outcomes])
 
@@ -45,36 +52,14 @@ class InspectionServicer(inspection_pb2_grpc.InspectionServiceServicer):
         context: grpc.aio.ServicerContext[pb.InspectStreamRequest, pb.InspectStreamResponse],
     ) -> AsyncIterator[pb.InspectStreamResponse]:
         """Inspect frames as they come and answer as they are ready."""
-        done: asyncio.Queue[Outcome | None] = asyncio.Queue()
-        reader = asyncio.create_task(self._read_stream(request_iterator, context.time_remaining(), done))
-        try:
-            while (outcome := await done.get()) is not None:
+        end = _end_of(context)
+        stream = FrameStream(request_iterator, self._inspector, lambda: self._deadline(end), self._max_unanswered, self._closing)
+        async with aclosing(stream.outcomes()) as outcomes:
+            async for outcome in outcomes:
                 yield pb.InspectStreamResponse(result=outcome_to_pb(outcome))
-            await reader
-        finally:
-            reader.cancel()
 
-    async def _read_stream(
-        self, requests: AsyncIterator[pb.InspectStreamRequest], remaining_s: float | None, done: asyncio.Queue[Outcome | None]
-    ) -> None:
-        stream_deadline = None if remaining_s is None else time.monotonic() + remaining_s
-        try:
-            async with asyncio.TaskGroup() as group:
-                async for request in requests:
-                    deadline = self._deadline(None) if stream_deadline is None else stream_deadline
-                    group.create_task(self._inspect_one(request.frame, deadline, done))
-        finally:
-            done.put_nowait(None)
-
-    async def _inspect_one(self, message: pb.Frame, deadline: float, done: asyncio.Queue[Outcome | None]) -> None:
-        try:
-            [outcome] = await self._inspector.inspect([frame_from_pb(message, deadline)])
-        except GoldenpartError as error:
-            outcome = self._inspector.refuse(message.frame_id, message.category, error)
-        done.put_nowait(outcome)
-
-    def _deadline(self, remaining_s: float | None) -> float:
-        return time.monotonic() + min(self._max_wait_s, self._max_wait_s if remaining_s is None else remaining_s)
+    def _deadline(self, end: float) -> float:
+        return min(end, time.monotonic() + self._max_wait_s)
 
     def _check(self, request: pb.InspectRequest) -> None:
         count = len(request.frames)
@@ -85,3 +70,9 @@ class InspectionServicer(inspection_pb2_grpc.InspectionServiceServicer):
         identifiers = {frame.frame_id for frame in request.frames}
         if len(identifiers) != count:
             raise InvalidArgumentError("frame_id must be unique within a call; two frames share one.", field="frames.frame_id")
+
+
+def _end_of(context: grpc.aio.ServicerContext[Any, Any]) -> float:
+    """Return the call's deadline in monotonic seconds; infinity if it has none."""
+    remaining_s = context.time_remaining()
+    return math.inf if remaining_s is None else time.monotonic() + remaining_s

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 import grpc
 import grpc.aio
 import structlog
 
+from goldenpart.server.api.call_gate import CallGate
 from goldenpart.server.api.status import hide, to_status
 from goldenpart.server.errors import GoldenpartError
 
@@ -21,13 +23,15 @@ OnCall = Callable[[str, str, float], None]
 
 
 class EdgeInterceptor(grpc.aio.ServerInterceptor):
-    """Maps errors in one place. `abort` raises a bare exception (grpc #36009), so it is called here only, after the handler has ended.
+    """Lets calls in, counts them and maps their errors, in one place. `abort` raises a bare exception (grpc #36009), so it is called here only, after the handler has ended.
 
     Args:
+        gate: closed when the server shuts down.
         on_call: for metrics.
     """
 
-    def __init__(self, on_call: OnCall) -> None:
+    def __init__(self, gate: CallGate, on_call: OnCall) -> None:
+        self._gate = gate
         self._on_call = on_call
 
     async def intercept_service(
@@ -54,7 +58,8 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             started = time.monotonic()
             try:
-                response = await handle(request, context)
+                with self._gate.enter():
+                    response = await handle(request, context)
             except BaseException as error:
                 await self._end(name, error, context, started)
                 raise
@@ -63,12 +68,14 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
 
         return call
 
-    def _wrap_stream(self, name: str, handle: Callable[..., AsyncIterator[Any]]) -> Callable[..., AsyncIterator[Any]]:
+    def _wrap_stream(self, name: str, handle: Callable[..., AsyncGenerator[Any]]) -> Callable[..., AsyncIterator[Any]]:
         async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
             started = time.monotonic()
             try:
-                async for response in handle(request, context):
-                    yield response
+                with self._gate.enter():
+                    async with aclosing(handle(request, context)) as responses:  # whatever ends the call ends its handler, now
+                        async for response in responses:
+                            yield response
             except BaseException as error:
                 await self._end(name, error, context, started)
                 raise

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import grpc.aio
 
+from goldenpart.server.api.categories import active_or_none
 from goldenpart.server.api.conversions import image_from_pb, mask_from_pb, progress_to_pb, revision_to_pb, threshold_from_pb
 from goldenpart.server.api.recipes import recipe_from_pb
 from goldenpart.server.errors import InvalidArgumentError
 from goldenpart.server.registry.store import RevisionSummary, Store
 from goldenpart.server.runtime.intake import LabelledPicture, NamedPicture
-from goldenpart.server.runtime.onboarding import CalibrationPlan, FitPlan, Onboarding, OnboardingResult
+from goldenpart.server.runtime.onboarding import CalibrationPlan, Event, FitPlan, Onboarding, OnboardingResult
 from goldenpart.v1 import category_pb2, onboarding_pb2_grpc
 from goldenpart.v1 import onboarding_pb2 as pb
 
@@ -43,21 +46,14 @@ class OnboardingServicer(onboarding_pb2_grpc.OnboardingServiceServicer):
         plan = FitPlan(
             category=first.config.category,
             recipe=recipe_from_pb(first.config.recipe, self._default_backbone),
-            mask=mask_from_pb(first.config.mask, self._max_pixels),
+            mask=await asyncio.to_thread(mask_from_pb, first.config.mask, self._max_pixels),
             threshold=threshold_from_pb(first.config.threshold),
             stage_only=first.config.stage_only,
             etag=first.config.etag,
         )
-        async for event in self._onboarding.fit(plan, _golden_parts(request_iterator)):
-            if isinstance(event, OnboardingResult):
-                revision = self._revision(event.revision)
-                yield pb.FitResponse(
-                    result=pb.FitResult(
-                        revision=revision, patches=event.patches, patches_excluded=event.patches_excluded, warnings=event.warnings
-                    )
-                )
-            else:
-                yield pb.FitResponse(progress=progress_to_pb(event))
+        async with aclosing(self._onboarding.fit(plan, _golden_parts(request_iterator))) as events:
+            async for event in events:
+                yield self._fit_response(event)
 
     async def Calibrate(  # noqa: N802 - gRPC's name
         self,
@@ -76,14 +72,24 @@ class OnboardingServicer(onboarding_pb2_grpc.OnboardingServiceServicer):
             stage_only=first.config.stage_only,
             etag=first.config.etag,
         )
-        async for event in self._onboarding.calibrate(plan, _labelled(request_iterator)):
-            if isinstance(event, OnboardingResult):
-                yield pb.CalibrateResponse(result=pb.CalibrateResult(revision=self._revision(event.revision), warnings=event.warnings))
-            else:
-                yield pb.CalibrateResponse(progress=progress_to_pb(event))
+        async with aclosing(self._onboarding.calibrate(plan, _labelled(request_iterator))) as events:
+            async for event in events:
+                yield self._calibrate_response(event)
+
+    def _fit_response(self, event: Event) -> pb.FitResponse:
+        if not isinstance(event, OnboardingResult):
+            return pb.FitResponse(progress=progress_to_pb(event))
+        revision = self._revision(event.revision)
+        result = pb.FitResult(revision=revision, patches=event.patches, patches_excluded=event.patches_excluded, warnings=event.warnings)
+        return pb.FitResponse(result=result)
+
+    def _calibrate_response(self, event: Event) -> pb.CalibrateResponse:
+        if not isinstance(event, OnboardingResult):
+            return pb.CalibrateResponse(progress=progress_to_pb(event))
+        return pb.CalibrateResponse(result=pb.CalibrateResult(revision=self._revision(event.revision), warnings=event.warnings))
 
     def _revision(self, made: RevisionSummary) -> category_pb2.Revision:
-        return revision_to_pb(made, self._store.category(made.category).active_revision)
+        return revision_to_pb(made, active_or_none(self._store, made.category))
 
 
 async def _golden_parts(requests: AsyncIterator[pb.FitRequest]) -> AsyncIterator[NamedPicture]:

@@ -54,7 +54,7 @@ class ServerInfoServicer(server_info_pb2_grpc.ServerInfoServiceServicer):
             limits=pb.Limits(
                 message_bytes=limits.message_bytes,
                 image_pixels=limits.image_pixels,
-                frames_per_call=limits.frames_per_call,
+                frames_per_call=limits.frames_in_one_call,
                 frames_in_server=limits.frames_in_server,
                 pixels_in_server=limits.pixels_in_server,
                 golden_parts=limits.golden_parts,

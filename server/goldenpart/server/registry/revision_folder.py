@@ -196,7 +196,7 @@ def write_draft(path: Path, draft: RevisionDraft, now: datetime) -> Manifest:
         revision="",
         parent_revision="",
         create_time=now,
-        goldenpart_version=metadata.version("goldenpart"),
+        goldenpart_version=own_version(),
         recipe=draft.recipe,
         backbone_digest=draft.backbone_digest,
         golden_parts=tuple(image.part for image in draft.golden_images),
@@ -221,6 +221,11 @@ def link_contents(source: RevisionFolder, manifest: Manifest, path: Path, calibr
         link_file(source.path / name, path / name)
     sync_folder(path / "golden")
     return {**files, CALIBRATION_FILE: write_file(path / CALIBRATION_FILE, [_calibration_bytes(calibration)])}
+
+
+def own_version() -> str:
+    """Return the version of this Goldenpart, as manifests state it."""
+    return metadata.version("goldenpart")
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:

@@ -17,7 +17,7 @@ from goldenpart.server.registry.durable_files import move_folder, remove_folder,
 from goldenpart.server.registry.layout import StoreLayout
 from goldenpart.server.registry.manifest import Manifest
 from goldenpart.server.registry.records import CategoryRecord, GoldenImage, RevisionDraft, RevisionSummary, StoredRevision
-from goldenpart.server.registry.revision_folder import RevisionFolder, link_contents, write_draft, write_manifest
+from goldenpart.server.registry.revision_folder import RevisionFolder, link_contents, own_version, write_draft, write_manifest
 from goldenpart.server.registry.store_lock import StoreLock
 from goldenpart.server.registry.store_reader import StoreReader
 from goldenpart.server.vision.calibration import Calibration
@@ -100,7 +100,9 @@ class Store(StoreReader):
             parent = source.manifest()
             source.verify(parent)
             files = link_contents(source, parent, path, calibration)
-            manifest = replace(parent, parent_revision=parent.revision, create_time=self._now(), files=files)
+            manifest = replace(
+                parent, parent_revision=parent.revision, create_time=self._now(), goldenpart_version=own_version(), files=files
+            )
             return self._publish(path, manifest, calibration, activate=activate, etag=etag)
 
     def activate(self, category: str, revision: str, etag: str = "") -> tuple[CategoryRecord, str]:

@@ -16,7 +16,7 @@ from goldenpart.server.registry.revision_folder import RevisionFolder
 
 
 class StoreReader:
-    """Finds categories and revisions and reads them. Any thread; takes no lock: what is found never changes, it can only be deleted.
+    """Finds categories and revisions and reads them, on any thread and without a lock: a revision never changes, it can only be deleted.
 
     Args:
         layout: of a store that this process owns.

@@ -62,6 +62,13 @@ class BatchQueue(Generic[Payload]):
         """Add a ticket."""
         self._groups.setdefault(ticket.group, []).append(ticket)
 
+    def withdraw(self, ticket: Ticket[Payload]) -> None:
+        """Remove a ticket whose caller has gone, if it still waits."""
+        ticket.withdrawn = True
+        alive = [other for other in self._groups.pop(ticket.group, []) if other is not ticket]
+        if alive:
+            self._groups[ticket.group] = alive
+
     def take(self) -> list[Ticket[Payload]]:
         """Remove and return the next batch, all of one group, most urgent first; empty if none is due yet.
 

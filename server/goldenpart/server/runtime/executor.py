@@ -122,8 +122,10 @@ class DeviceExecutor:
             self._wake.notify()
         try:
             return await asyncio.wrap_future(answer)
-        finally:
-            ticket.withdrawn = True
+        except asyncio.CancelledError:
+            with self._wake:
+                self._queue.withdraw(ticket)  # now, not at the next batch: its caller's room was given to another frame
+            raise
 
     async def run_slice(self, work: Callable[[], Result]) -> Result:
         """Run a short piece of background work on the executor thread.
@@ -198,12 +200,15 @@ def _score(jobs: Sequence[DeviceJob]) -> Iterator[tuple[DeviceJob, ScoredQuery |
     except torch.AcceleratorError:  # a CUDA context does not recover from these
         raise
     except Exception as error:  # noqa: BLE001 - one bad frame must not take its neighbours along
-        if len(jobs) > 1:
-            middle = len(jobs) // 2
-            yield from _score(jobs[:middle])
-            yield from _score(jobs[middle:])
-        else:
+        if len(jobs) == 1:
             yield jobs[0], _explain(error, jobs[0])
+            return
+    else:
+        return
+    # Only here, where the error is gone: its traceback would keep the tensors of the failed batch on a device that may be full.
+    middle = len(jobs) // 2
+    yield from _score(jobs[:middle])
+    yield from _score(jobs[middle:])
 
 
 def _explain(error: Exception, job: DeviceJob) -> GoldenpartError:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import structlog
 
-from goldenpart.server.errors import DeadlinePassedError, GoldenpartError, InternalError, OverloadedError
+from goldenpart.server.errors import DeadlinePassedError, DrainingError, GoldenpartError, InternalError, OverloadedError
 from goldenpart.server.runtime.admission import Admission
 from goldenpart.server.runtime.executor import DeviceExecutor, JobAnswer
 from goldenpart.server.runtime.explanation import explain
@@ -42,7 +41,7 @@ class Inspector:
         pool: threads for decoding and drawing; OpenCV releases the GIL there.
         max_pixels: largest picture.
         on_outcome: called for every outcome, for metrics.
-        on_refusal: called with the number of frames of a call there was no room for.
+        on_refusal: called with the number of frames of a call that was not let in.
     """
 
     def __init__(
@@ -53,7 +52,7 @@ class Inspector:
         pool: ThreadPoolExecutor,
         max_pixels: int,
         on_outcome: Callable[[Outcome], None],
-        on_refusal: Callable[[OverloadedError, int], None],
+        on_refusal: Callable[[GoldenpartError, int], None],
     ) -> None:
         self._revisions = revisions
         self._executor = executor
@@ -64,7 +63,7 @@ class Inspector:
         self._on_refusal = on_refusal
 
     async def inspect(self, frames: Sequence[Frame | NotInspected]) -> list[Outcome]:
-        """Inspect frames together.
+        """Inspect the frames of a call together.
 
         Args:
             frames: what came in; frames whose fields were wrong are outcomes already.
@@ -76,10 +75,26 @@ class Inspector:
             OverloadedError: there is no room for all of them; none was started.
             DrainingError: the server is shutting down.
         """
+        try:
+            return await self._inspect(frames)
+        except (OverloadedError, DrainingError) as refusal:
+            self._on_refusal(refusal, len(frames))
+            raise
+
+    async def inspect_one(self, frame: Frame | NotInspected) -> Outcome:
+        """Inspect a frame of a stream; a refusal is its outcome."""
+        try:
+            [outcome] = await self._inspect([frame])
+        except (OverloadedError, DrainingError) as refusal:
+            outcome = NotInspected(frame.frame_id, frame.category, refusal, 0.0)
+            self._on_outcome(outcome)
+        return outcome
+
+    async def _inspect(self, frames: Sequence[Frame | NotInspected]) -> list[Outcome]:
         arrived = time.monotonic()
         pixels = [self._count_pixels(frame, arrived) for frame in frames]
         sound = [count for count in pixels if isinstance(count, int)]
-        with self._admit(len(sound), sum(sound)):
+        with self._admission.admit(len(sound), sum(sound)):
             outcomes = await asyncio.gather(
                 *(
                     self._inspect_frame(frame, arrived) if isinstance(frame, Frame) and isinstance(count, int) else _already(count)
@@ -90,22 +105,6 @@ class Inspector:
             self._on_outcome(outcome)
         return outcomes
 
-    @contextmanager
-    def _admit(self, frames: int, pixels: int) -> Iterator[None]:
-        with ExitStack() as room:
-            try:
-                room.enter_context(self._admission.admit(frames, pixels))
-            except OverloadedError as error:
-                self._on_refusal(error, frames)
-                raise
-            yield
-
-    def refuse(self, frame_id: str, category: str, error: GoldenpartError) -> NotInspected:
-        """Make the outcome of a frame that was not let in, and count it."""
-        outcome = NotInspected(frame_id, category, error, 0.0)
-        self._on_outcome(outcome)
-        return outcome
-
     def _count_pixels(self, frame: Frame | NotInspected, arrived: float) -> int | NotInspected:
         if isinstance(frame, NotInspected):
             return frame
@@ -115,19 +114,14 @@ class Inspector:
             return NotInspected(frame.frame_id, frame.category, error, time.monotonic() - arrived)
 
     async def _inspect_frame(self, frame: Frame, arrived: float) -> Outcome:
+        deadline = asyncio.timeout_at(frame.deadline)
         try:
-            async with asyncio.timeout_at(frame.deadline):
+            async with deadline:
                 return await self._run_stages(frame, arrived)
-        except TimeoutError:
-            error: GoldenpartError = DeadlinePassedError(
-                f"The verdict on frame {frame.frame_id} was not ready in time ({time.monotonic() - arrived:.3f} s after arrival). "
-                "Allow more time, or send less at once."
-            )
         except GoldenpartError as known:
             error = known
         except Exception as unknown:  # noqa: BLE001 - the task's root: a defect of ours must not cost the other frames their answers
-            _log.error("frame_broke_inspection", frame_id=frame.frame_id, category=frame.category, exc_info=unknown)
-            error = InternalError(f"The inspection broke ({type(unknown).__name__}); the server's log says more.")
+            error = _too_late(frame, arrived) if deadline.expired() else _broken(frame, unknown)
         return NotInspected(frame.frame_id, frame.category, error, time.monotonic() - arrived)
 
     async def _run_stages(self, frame: Frame, arrived: float) -> Inspection:
@@ -139,6 +133,18 @@ class Inspector:
 
     async def _in_pool(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+
+def _too_late(frame: Frame, arrived: float) -> GoldenpartError:
+    return DeadlinePassedError(
+        f"The verdict on frame {frame.frame_id} was not ready in time ({time.monotonic() - arrived:.3f} s after arrival). "
+        "Allow more time, or send less at once."
+    )
+
+
+def _broken(frame: Frame, error: Exception) -> GoldenpartError:
+    _log.error("frame_broke_inspection", frame_id=frame.frame_id, category=frame.category, exc_info=error)
+    return InternalError(f"The inspection broke ({type(error).__name__}); the server's log says more.")
 
 
 async def _already(outcome: int | NotInspected) -> Outcome:

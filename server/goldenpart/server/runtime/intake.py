@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
-from goldenpart.server.registry.store import GoldenImage
 
 from goldenpart.server.errors import DuplicateGoldenPartError, GoldenpartError, ImageInBankError, InvalidArgumentError
 from goldenpart.server.registry.manifest import GoldenPart
+from goldenpart.server.registry.store import GoldenImage
 from goldenpart.server.runtime.loaded import LoadedRevision
 from goldenpart.server.vision.fitting import Shown
 from goldenpart.server.vision.image import EncodedImage, ImageSource, Rgb8, decode, pixel_digest, read_size
 from goldenpart.server.vision.image_header import encoded_suffix
 from goldenpart.server.vision.mask import InspectionMask
-from goldenpart.server.vision.preparation import PreparedImage, prepare
+from goldenpart.server.vision.preparation import PreparedImage, plan_geometry, prepare
 from goldenpart.server.vision.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ class GoldenIntake:
         _check_name(picture.name, place)
         image, digest = await _in_pool(self._pool, place, lambda: _read(picture.source, self._limits.image_pixels))
         self._check_new(picture.name, digest, place)
+        self._count_bytes(picture.source, image)
+        data, suffix = await _in_pool(self._pool, place, lambda: _as_file(picture.source, image))
         shown = await _in_pool(self._pool, place, lambda: self._show(image))
         part = GoldenPart(
             index=len(self.images),
@@ -92,9 +94,8 @@ class GoldenIntake:
             patches=sum(int(view.inspected.sum()) for view in shown),
             patches_excluded=sum(view.excluded for view in shown),
         )
-        self.images.append(GoldenImage(part, *_as_file(picture.source, image)))
+        self.images.append(GoldenImage(part, data, suffix))
         self.shown.append(shown)
-        self._count_bytes(len(self.images[-1].data))
 
     def check(self) -> None:
         """Raise InvalidArgumentError if no golden part came."""
@@ -116,12 +117,17 @@ class GoldenIntake:
             raise DuplicateGoldenPartError(f"{place} has a name that was given before; names must differ.", field="image.name", name=name)
         self._names[digest] = name
 
-    def _count_bytes(self, size_bytes: int) -> None:
-        self._bytes += size_bytes
+    def _count_bytes(self, source: ImageSource, image: Rgb8) -> None:
+        """Count a part before it is shown at every angle: a small file can be large 72 times over."""
+        geometry = plan_geometry(image.shape[1], image.shape[0], self._recipe, self._patch_px)
+        shown_bytes = 3 * geometry.rows * geometry.columns * self._patch_px**2 * len(self._recipe.angles_deg)
+        self._bytes += len(source.data) + shown_bytes
         if self._bytes > self._limits.golden_bytes:
             raise InvalidArgumentError(
-                f"The golden parts take more than {self._limits.golden_bytes} bytes; send fewer or smaller pictures.",
+                f"{len(self.images) + 1} golden parts at {len(self._recipe.angles_deg)} angles take {self._bytes} bytes, more than the "
+                f"limit of {self._limits.golden_bytes}; send fewer parts, admit fewer angles, or lower resolution_px.",
                 field="image",
+                bytes=self._bytes,
                 limit=self._limits.golden_bytes,
             )
 
@@ -139,7 +145,7 @@ class CalibrationIntake:
         self._pool = pool
         self._limits = limits
         self._golden = {part.pixel_digest: part.name for part in revision.golden_parts}
-        self._seen: dict[str, str] = {}
+        self._seen: dict[str, tuple[str, bool]] = {}  # pixel digest -> name, defective
         self._twice: list[str] = []
         self._waiting_labels: list[bool] = []
         self._scores: dict[bool, list[float]] = {False: [], True: []}
@@ -151,7 +157,7 @@ class CalibrationIntake:
 
         Raises:
             ImageInBankError: it is one of the golden parts.
-            InvalidArgumentError: it cannot be decoded, or it is one too many.
+            InvalidArgumentError: it cannot be decoded, came before with the other label, or is one too many.
         """
         place = f"image {self.received} ({picture.name!r})"
         if self.received >= self._limits.calibration_images:
@@ -168,9 +174,10 @@ class CalibrationIntake:
                 golden_part=golden,
             )
         if digest in self._seen:
+            _check_same_label(picture, *self._seen[digest], place)
             self._twice.append(picture.name)
             return
-        self._seen[digest] = picture.name
+        self._seen[digest] = (picture.name, picture.defective)
         revision = self._revision
         prepared = await _in_pool(
             self._pool, place, lambda: prepare(image, revision.bank.recipe, revision.backbone.patch_size, revision.mask)
@@ -205,6 +212,18 @@ class CalibrationIntake:
 def _check_name(name: str, place: str) -> None:
     if not 1 <= len(name) <= 255:
         raise InvalidArgumentError(f"The name of {place} has {len(name)} characters; it must have 1 to 255.", field="image.name")
+
+
+def _check_same_label(picture: LabelledPicture, twin: str, twin_defective: bool, place: str) -> None:  # noqa: FBT001 - a label
+    if picture.defective != twin_defective:
+        words = ("normal", "defective")
+        raise InvalidArgumentError(
+            f"{place} is given as {words[picture.defective]} and shows the same pixels as {twin!r}, which is given as "
+            f"{words[twin_defective]}; only one can be right. Leave the wrong one out.",
+            field="image.label",
+            name=picture.name,
+            duplicate_of=twin,
+        )
 
 
 def _read(source: ImageSource, max_pixels: int) -> tuple[Rgb8, str]:

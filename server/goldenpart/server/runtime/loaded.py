@@ -7,10 +7,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 import structlog
-from goldenpart.server.registry.store import Store, StoredRevision
 
 from goldenpart.server.errors import BackboneMismatchError
 from goldenpart.server.registry.manifest import GoldenPart
+from goldenpart.server.registry.store import Store, StoredRevision
 from goldenpart.server.runtime.backbones import Backbones
 from goldenpart.server.vision.backbones import Backbone
 from goldenpart.server.vision.bank import Bank
@@ -62,8 +62,9 @@ class LoadedRevisions:
 
     @property
     def bank_bytes(self) -> int:
-        """Memory that the banks take, in bytes."""
-        return sum(revision.bank.size_bytes for revision in self._loaded.values())
+        """Memory that the banks take, in bytes. Any thread."""
+        loaded = tuple(self._loaded.values())  # in one step: the metrics endpoint reads while the loop adds and drops
+        return sum(revision.bank.size_bytes for revision in loaded)
 
     async def get(self, category: str, revision: str = "") -> LoadedRevision:
         """Return a revision, loading it if need be; callers that want the same one share the load.
@@ -88,9 +89,10 @@ class LoadedRevisions:
         return await asyncio.shield(loading)  # a caller that gives up must not take the others' load along
 
     def forget(self, category: str, revision: str = "") -> None:
-        """Drop a revision, or all of a category, from the cache."""
-        for key in [key for key in self._loaded if key[0] == category and revision in ("", key[1])]:
-            del self._loaded[key]
+        """Drop a revision, or all of a category; one that is being loaded still serves those who wait for it, but is not kept."""
+        for kept in (self._loaded, self._loading):
+            for key in [key for key in kept if key[0] == category and revision in ("", key[1])]:
+                del kept[key]
 
     async def _load(self, key: tuple[str, str]) -> LoadedRevision:
         stored = await asyncio.to_thread(self._store.read, *key)
@@ -101,8 +103,10 @@ class LoadedRevisions:
         return LoadedRevision(*key, backbone, bank, stored.calibration, stored.mask, stored.manifest.golden_parts)
 
     def _finish(self, key: tuple[str, str], task: asyncio.Task[LoadedRevision]) -> None:
-        del self._loading[key]
-        if task.cancelled() or task.exception() is not None:
+        wanted = self._loading.get(key) is task
+        if wanted:
+            del self._loading[key]
+        if task.cancelled() or task.exception() is not None or not wanted:
             return
         self._loaded[key] = task.result()
         while self.bank_bytes > self._budget_bytes and len(self._loaded) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import structlog
 
-from goldenpart.server.errors import OnboardingInProgressError, RateNotAttainableError
+from goldenpart.server.errors import InvalidArgumentError, OnboardingInProgressError, RateNotAttainableError, RecipeError
 from goldenpart.server.registry.category_name import check_category_name
 from goldenpart.server.registry.store import RevisionDraft, RevisionSummary, Store
 from goldenpart.server.runtime.backbones import Backbones
@@ -21,7 +21,7 @@ from goldenpart.server.runtime.intake import CalibrationIntake, GoldenIntake, La
 from goldenpart.server.runtime.loaded import LoadedRevision, LoadedRevisions
 from goldenpart.server.vision.backbones import Backbone
 from goldenpart.server.vision.bank import Bank
-from goldenpart.server.vision.calibration import Calibration, ThresholdRequest, calibrate, calibrate_left_out
+from goldenpart.server.vision.calibration import Calibration, CalibrationMethod, ThresholdRequest, calibrate, calibrate_left_out
 from goldenpart.server.vision.fitting import BankBuilder, Progress, Shown, Stage, can_leave_one_out, left_out_scores
 from goldenpart.server.vision.inference import BATCH_PICTURES, Query, batches_of_one_shape, score_batch
 from goldenpart.server.vision.mask import InspectionMask
@@ -82,6 +82,9 @@ class OnboardingResult:
 
 
 Event = Progress | OnboardingResult
+_CALIBRATE_METHODS = frozenset(CalibrationMethod) - {CalibrationMethod.LEAVE_ONE_OUT}
+_FIT_METHODS = frozenset(CalibrationMethod) - {CalibrationMethod.CONFORMAL, CalibrationMethod.F1_MAX}
+"""Leave-one-out scores do not keep the promise of split-conformal, and no golden part is defective."""
 
 
 class Onboarding:
@@ -113,7 +116,7 @@ class Onboarding:
         self._limits = limits
         self._busy: set[str] = set()
 
-    async def fit(self, plan: FitPlan, pictures: AsyncIterator[NamedPicture]) -> AsyncIterator[Event]:
+    async def fit(self, plan: FitPlan, pictures: AsyncIterator[NamedPicture]) -> AsyncGenerator[Event]:
         """Learn a category from golden parts.
 
         Yields:
@@ -125,8 +128,10 @@ class Onboarding:
             EtagMismatchError: the category changed meanwhile.
         """
         check_category_name(plan.category)
+        _check_method(plan.threshold, _FIT_METHODS, "Fit has the golden parts alone; leave the method out, and run Calibrate afterwards.")
         with self._reserve(plan.category):
             backbone = await self._backbones.get(plan.recipe.backbone)
+            _check_layers(plan.recipe, backbone)
             intake = GoldenIntake(plan.recipe, backbone.patch_size, plan.mask, self._pool, self._limits)
             async for picture in pictures:
                 await intake.add(picture)
@@ -156,7 +161,7 @@ class Onboarding:
             _log.info("category_fitted", category=plan.category, revision=made.revision, golden_parts=len(intake.images))
             yield OnboardingResult(made, builder.patches, excluded, warnings)
 
-    async def calibrate(self, plan: CalibrationPlan, pictures: AsyncIterator[LabelledPicture]) -> AsyncIterator[Event]:
+    async def calibrate(self, plan: CalibrationPlan, pictures: AsyncIterator[LabelledPicture]) -> AsyncGenerator[Event]:
         """Set a revision's threshold from labelled pictures.
 
         Yields:
@@ -165,8 +170,14 @@ class Onboarding:
         Raises:
             RateNotAttainableError: too few normal pictures; the message says how many more are needed.
             ImageInBankError: a picture is one of the golden parts.
+            InvalidArgumentError: a picture or the plan cannot be used; the message names it.
+            OnboardingInProgressError: the category is being onboarded already.
+            EtagMismatchError: the category changed meanwhile.
         """
         check_category_name(plan.category)
+        _check_method(
+            plan.threshold, _CALIBRATE_METHODS, "It belongs to Fit; Calibrate has images that are not in the bank: use conformal."
+        )
         with self._reserve(plan.category):
             revision = await self._revisions.get(plan.category, plan.revision)
             intake = CalibrationIntake(revision, self._pool, self._limits)
@@ -215,6 +226,20 @@ class Onboarding:
             answers = await self._executor.run_slice(partial(score_batch, revision.backbone, queries))
             scores.update({place: answer.scored.score for place, answer in zip(places, answers, strict=True)})
         intake.settle([scores[place] for place in range(len(waiting))])
+
+
+def _check_method(request: ThresholdRequest, known: frozenset[CalibrationMethod], way_out: str) -> None:
+    if request.method is not None and request.method not in known:
+        raise InvalidArgumentError(
+            f"The method {request.method} cannot be used here. {way_out}", field="threshold.method", method=request.method
+        )
+
+
+def _check_layers(recipe: Recipe, backbone: Backbone) -> None:
+    try:
+        backbone.dimension(recipe.layers)
+    except ValueError as error:
+        raise RecipeError(f"layers are {list(recipe.layers)[:8]}: {error}.", field="recipe.layers") from error
 
 
 def _calibrate_left_out(scores: tuple[float, ...], request: ThresholdRequest) -> tuple[Calibration | None, tuple[str, ...]]:

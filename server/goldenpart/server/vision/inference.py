@@ -68,7 +68,7 @@ def score_batch(backbone: Backbone, queries: Sequence[Query]) -> list[ScoredQuer
         started = time.perf_counter()
         found = _search_together([queries[place] for place in places], [vectors[place] for place in places])
         scored = [
-            score_neighbours(queries[place].bank, neighbours, vectors[place], queries[place].prepared)
+            score_neighbours(queries[place].bank, neighbours, vectors[place], queries[place].prepared, queries[place].without_golden)
             for place, neighbours in zip(places, found, strict=True)
         ]
         search_s = time.perf_counter() - started

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from goldenpart.server.errors import MaskError
+from goldenpart.server.errors import ImageError, MaskError
+from goldenpart.server.vision.image import EncodedImage, ImageSource, decode, read_size
 
 BoolGrid = npt.NDArray[np.bool_]
 Polygon = tuple[tuple[float, float], ...]
@@ -56,6 +57,26 @@ class InspectionMask:
                 vertices = np.rint(np.array(polygon) * scale - 0.5).astype(np.int32)
                 cv2.fillPoly(canvas, [vertices], value)
         return canvas.astype(np.bool_)
+
+
+def read_mask_image(source: ImageSource, max_pixels: int) -> BoolGrid:
+    """Decode a mask that came as a picture; anything but 0 in any channel, at any depth, is inspected. Blocks; any thread.
+
+    Returns:
+        (H, W) bool, upright.
+
+    Raises:
+        MaskError: it cannot be decoded, or has more than `max_pixels`.
+    """
+    try:
+        read_size(source, max_pixels)
+        pixels = decode(source)
+    except ImageError as error:
+        raise MaskError(f"The mask image cannot be used. {error.message}", field="mask.image") from error
+    if isinstance(source, EncodedImage):  # `decode` keeps the upper 8 bits of 16, where a mask that numbers its areas is 0
+        deep = cv2.imdecode(np.frombuffer(source.data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        pixels = pixels if deep is None else deep
+    return np.asarray(pixels.any(axis=2), np.bool_)
 
 
 def _check_polygon(polygon: Polygon, field: str) -> None:

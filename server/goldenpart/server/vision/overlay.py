@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ HEAT_TOP = 2.0
 """Heat at the upper end of the colour scale; the same for every picture, so that overlays compare."""
 
 _Box = tuple[float, float, float, float]
+_Sample = TypeVar("_Sample", np.uint8, np.float32)
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _MAX_WIDTH_PX, _MAX_HEIGHT_PX, _SMALL_PX = 1200, 1200, 560
@@ -88,7 +90,7 @@ def render_overlay(image: Rgb8, heat: Heat, regions: Sequence[Region], caption: 
     draw = ImageDraw.Draw(canvas)
     frame = _resize(image, layout)
     _draw_header(draw, layout, caption)
-    frame_box = _paste(canvas, draw, frame, layout, layout.frame_cell, f"Frame, {image.shape[1]} × {image.shape[0]} px")
+    frame_box = _paste(canvas, draw, frame, layout, layout.frame_cell, f"Frame, {image.shape[1]} x {image.shape[0]} px")
     _draw_regions(draw, layout, regions, frame_box)
     _paste(canvas, draw, _blend(frame, _resize(heat, layout), layout), layout, layout.heat_cell, "Heat map; outlined: above the threshold")
     _draw_colour_bar(canvas, draw, layout)
@@ -100,7 +102,7 @@ def _plan(width: int, height: int) -> _Layout:
     scale = min(_MAX_WIDTH_PX / width, _MAX_HEIGHT_PX / height, max(1.0, _SMALL_PX / max(width, height)))
     panel = max(1, round(width * scale)), max(1, round(height * scale))
     stacked = panel[0] > _STACK_ASPECT * panel[1]
-    unit = round(min(22.0, max(14.0, panel[0] * (1 if stacked else 2) / 64)))
+    unit = round(min(32.0, max(14.0, panel[0] * (1 if stacked else 2) / 64)))
     cell_width, cell_height = max(panel[0], 20 * unit), max(panel[1], 9 * unit)
     gap, title, bar = 1.2 * unit, 2.0 * unit, 5.0 * unit
     content = cell_width + bar if stacked else 2 * cell_width + gap + bar
@@ -115,14 +117,12 @@ def _plan(width: int, height: int) -> _Layout:
     return _Layout(unit, scale, panel, canvas, frame_cell, heat_cell, colour_bar)
 
 
-def _resize(picture: npt.NDArray[np.generic], layout: _Layout) -> npt.NDArray[np.generic]:
-    enlarging = cv2.INTER_CUBIC if picture.dtype == np.uint8 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(picture, layout.panel, interpolation=cv2.INTER_AREA if layout.scale < 1 else enlarging))
+def _resize(picture: npt.NDArray[_Sample], layout: _Layout) -> npt.NDArray[_Sample]:
+    interpolation = cv2.INTER_AREA if layout.scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, layout.panel, interpolation=interpolation), picture.dtype)
 
 
-def _paste(
-    canvas: Image.Image, draw: ImageDraw.ImageDraw, picture: npt.NDArray[np.generic], layout: _Layout, cell: _Box, title: str
-) -> _Box:
+def _paste(canvas: Image.Image, draw: ImageDraw.ImageDraw, picture: Rgb8, layout: _Layout, cell: _Box, title: str) -> _Box:
     """Put a picture into the middle of its cell and return the box it takes."""
     draw.rectangle(cell, fill=_CELL)
     font = _font(layout.unit)
@@ -155,9 +155,9 @@ def _draw_badge(draw: ImageDraw.ImageDraw, layout: _Layout, box: _Box, verdict: 
     signs = _SIGNS.get(verdict, ())
     for stroke in signs:
         draw.line([(x + side * across, y + side * down) for across, down in stroke], _PAPER, max(2, round(0.17 * unit)), joint="curve")
-    font = _font(round(1.4 * unit))
     left = box[0] + (2.7 if signs else 0.8) * unit
-    draw.text((left, (box[1] + box[3]) / 2), _fit(verdict, font, box[2] - left - 0.4 * unit), _PAPER, font, anchor="lm")
+    font = next((font for font in (_font(round(1.4 * unit)), _font(unit)) if font.getlength(verdict) <= box[2] - left), _font(unit))
+    draw.text((left, (box[1] + box[3]) / 2), _fit(verdict, font, box[2] - left - 0.3 * unit), _PAPER, font, anchor="lm")
 
 
 def _draw_score(draw: ImageDraw.ImageDraw, layout: _Layout, box: _Box, caption: OverlayCaption) -> None:
@@ -218,7 +218,7 @@ def _draw_label(draw: ImageDraw.ImageDraw, layout: _Layout, text: str, box: _Box
     draw.text((x + 0.3 * layout.unit, y + height / 2), text, _MARK, font, anchor="lm")
 
 
-def _blend(frame: npt.NDArray[np.generic], heat: npt.NDArray[np.generic], layout: _Layout) -> npt.NDArray[np.uint8]:
+def _blend(frame: Rgb8, heat: Heat, layout: _Layout) -> Rgb8:
     mixed = _colour(heat, frame.astype(np.float32))
     outlines, _ = cv2.findContours((heat >= 1.0).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     stroke = max(1, round(0.09 * layout.unit))
@@ -227,12 +227,11 @@ def _blend(frame: npt.NDArray[np.generic], heat: npt.NDArray[np.generic], layout
     return mixed
 
 
-def _colour(heat: npt.NDArray[np.generic], ground: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+def _colour(heat: Heat, ground: npt.NDArray[np.float32]) -> Rgb8:
     """Lay colours over a ground (H, W, 3): none below half the threshold, their full opacity from the threshold on."""
-    values = heat.astype(np.float32)
-    steps = np.clip(values * (255.0 / HEAT_TOP), 0, 255).astype(np.uint8)
+    steps = np.clip(heat * (255.0 / HEAT_TOP), 0, 255).astype(np.uint8)
     colours = np.asarray(cv2.applyColorMap(steps, cv2.COLORMAP_INFERNO), np.float32)[:, :, ::-1]
-    opacity = _OPACITY * np.clip((values - _SHOWN_FROM) / (1.0 - _SHOWN_FROM), 0.0, 1.0)[:, :, None]
+    opacity = _OPACITY * np.clip((heat - _SHOWN_FROM) / (1.0 - _SHOWN_FROM), 0.0, 1.0)[:, :, None]
     return np.ascontiguousarray(ground + (colours - ground) * opacity).round().astype(np.uint8)
 
 
@@ -248,6 +247,8 @@ def _draw_colour_bar(canvas: Image.Image, draw: ImageDraw.ImageDraw, layout: _La
         y = min(max(bottom - height * value / HEAT_TOP, top + 0.4 * layout.unit), bottom - 0.4 * layout.unit)
         draw.text((right + 0.5 * layout.unit, y), text, _INK if value == 1.0 else _FAINT, font if value == 1.0 else small, anchor="lm")
     limit = (top + bottom) / 2
+    if height > 12 * layout.unit:
+        draw.text((right + 0.5 * layout.unit, limit + layout.unit), "limit", _INK, small, anchor="lm")
     draw.rectangle((left - 0.3 * layout.unit, limit - 1, right + 0.3 * layout.unit, limit + 1), fill=_INK)
 
 

@@ -159,6 +159,7 @@ class MemorySession:
         name = f"consumer-{len(self._consumers)}"
         self._consumers[name] = consumer
         self._bus.pump(store)
+        await asyncio.sleep(0)  # as with a socket, the first deliveries are there before the answer is read
         return name
 
     async def cancel(self, consumer: str) -> None:

@@ -41,7 +41,7 @@ class LineSession(Protocol):
         Args:
             queue: An existing queue; a stream is read with `read_back` instead.
             prefetch: Deliveries the broker may have outstanding, >= 1.
-            on_delivery: Called in the loop for each delivery; must not block nor raise.
+            on_delivery: Called in the loop for each delivery, maybe before this method returns; must not block nor raise.
         """
 
     async def cancel(self, consumer: str) -> None:

@@ -40,7 +40,11 @@ class Backbone(Protocol):
         """Where the weights live."""
 
     def dimension(self, layers: tuple[int, ...] = ()) -> int:
-        """Length D of a token when the given layers are concatenated."""
+        """Length D of a token when the given layers are concatenated.
+
+        Raises:
+            ValueError: a layer does not exist.
+        """
 
     def patch_tokens(self, images: torch.Tensor, layers: tuple[int, ...] = ()) -> torch.Tensor:
         """Extract patch tokens.

@@ -97,7 +97,12 @@ class DinoV2Backbone:
         self._network.to(self.device)
 
     def dimension(self, layers: tuple[int, ...] = ()) -> int:
-        """Length D of a token when the given blocks are concatenated."""
+        """Length D of a token when the given blocks are concatenated.
+
+        Raises:
+            ValueError: a block does not exist.
+        """
+        self._network.check_layers(layers)
         return self._network.config.dimension * max(1, len(layers))
 
     @torch.inference_mode()

@@ -221,12 +221,17 @@ class VisionTransformer(nn.Module):
         return x.to(self.dtype)  # (B, N, D)
 
     def _check(self, images: torch.Tensor, layers: tuple[int, ...]) -> None:
-        patch, last = self.config.patch_size, self.config.blocks
+        patch = self.config.patch_size
         if images.ndim != 4 or images.shape[1] != 3:
             raise ValueError(f"The images have shape {tuple(images.shape)}; expected (B, 3, height, width).")
         height, width = images.shape[2:]
         if height < patch or width < patch or height % patch or width % patch:
             raise ValueError(f"The images are {width} x {height} px; both sides must be positive multiples of {patch}, pad them.")
+        self.check_layers(layers)
+
+    def check_layers(self, layers: tuple[int, ...]) -> None:
+        """Raise ValueError if a block does not exist."""
+        last = self.config.blocks
         missing = [number for number in layers if not 1 <= number <= last]
         if missing:
             raise ValueError(f"Block {missing[0]} does not exist; this backbone has the blocks 1 to {last}.")

@@ -91,7 +91,7 @@ class Connection:
                 raw.close()
             raise
         if error is not None:
-            raise BrokerUnreachableError(f"no connection to {parameters.host}:{parameters.port}: {error!r}") from error
+            raise BrokerUnreachableError(f"no connection to {parameters.host}:{parameters.port}: {_root_of(error)!r}") from error
         return cls(raw, on_lost)
 
     async def channel(self) -> Channel:
@@ -121,6 +121,17 @@ class Connection:
 
     def _set_blocked(self, *, blocked: bool) -> None:
         self.blocked = blocked
+
+
+def _root_of(error: BaseException) -> BaseException:
+    """Digs out what really happened: pika wraps it in the failures of its connection workflow."""
+    while error.args and isinstance(error.args[0], BaseException):
+        error = error.args[0]
+    tries = getattr(error, "exceptions", None)
+    if tries:
+        return _root_of(tries[-1])
+    cause = getattr(error, "exception", None)
+    return _root_of(cause) if isinstance(cause, BaseException) else error
 
 
 def _as_exception(error: object) -> BaseException:
