@@ -1,28 +1,31 @@
 """Servers to test against: one in the test's own event loop, and one that is a process."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
+from small_server import MakeSettings, small_settings
 
 from goldenpart.client import AsyncClient, Client
 from goldenpart.client.demo.process import ServerProcess
 from goldenpart.server.app import App, running_server
-from goldenpart.server.settings import Settings
 
-MakeSettings = Callable[..., Settings]
+
+@pytest.fixture(autouse=True)
+def no_error_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail a test during which asyncio or gRPC logged an error: a task whose exception nobody took, a handler that broke."""
+    yield
+    records = [record for record in caplog.get_records("call") if record.name.startswith(("asyncio", "grpc"))]
+    # grpc itself logs at error level that a result could not be sent to a client which has just left
+    unseen = [record.getMessage() for record in records if "ExecuteBatchError" not in record.getMessage()]
+    assert not unseen, unseen
 
 
 @pytest.fixture
 def make_settings(tmp_path: Path) -> MakeSettings:
     """Settings of a server on free ports whose store is this test's; keywords change them."""
-
-    def make(**changes: Any) -> Settings:
-        own = {"listen": "127.0.0.1:0", "metrics_listen": "127.0.0.1:0", "artifacts": tmp_path / "artifacts", "threads": 1}
-        return Settings(**(own | changes))
-
-    return make
+    return partial(small_settings, tmp_path / "artifacts")
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import IO
+from types import FrameType
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -110,7 +111,7 @@ def test_random_kills_never_cost_the_last_good_revision(root: Path, server: subp
     interrupted, state = 0, State()
     for number in range(KILLS):
         writer = Writer(server, root, "forever", number)
-        writer.listen(random.randrange(1, 9))
+        writer.listen(random.randrange(1, 7))
         time.sleep(random.uniform(0.0, 0.02))  # the moment of death; nothing waits for it
         os.kill(writer.pid, signal.SIGKILL)
         writer.bury()
@@ -120,16 +121,17 @@ def test_random_kills_never_cost_the_last_good_revision(root: Path, server: subp
     assert max(state.revisions) > f"r{KILLS:04d}"
 
 
-def test_a_kill_before_any_change_of_a_file_costs_nothing(root: Path, server: subprocess.Popen[str]) -> None:
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_beside_any_change_of_a_file_costs_nothing(root: Path, server: subprocess.Popen[str], moment: str) -> None:
     said: list[list[str]] = []
     for number in itertools.count(1):
-        writer = Writer(server, root / str(number), "until", number)
+        writer = Writer(server, root / str(number), moment, number)
         writer.bury()
         said = writer.said
         check(root / str(number), State(), said)
         if ["end"] in said:
             break
-    assert number > 60  # so many changes were prevented, each once
+    assert number > 60  # so many changes, each the last of a life
     assert [line[0] for line in said] == ["opened", "add", "add", "derive", "add", "activate", "delete", "delete", "forget", "end"]
 
 
@@ -164,13 +166,13 @@ def observe(store: Store) -> State:
 
 
 def write(root: Path, mode: str, number: int) -> None:
-    """Change a store, saying what is done, until killed: from outside, or before the given change of a file."""
-    if mode == "until":
-        die_before_change(root, number)
+    """Change a store, saying what is done, until killed: from outside, or before or after the given change of a file."""
+    if mode != "forever":
+        die_beside_change(root, number, mode)
     with Store(root) as store:
         print("opened", flush=True)
         for step in itertools.count() if mode == "forever" else [0]:
-            change(store, number * 1000 + step, forget=mode == "until")
+            change(store, number * 1000 + step, forget=mode != "forever")
     print("end", flush=True)
 
 
@@ -192,8 +194,11 @@ def change(store: Store, seed: int, *, forget: bool) -> None:
         print("forget", CATEGORY, flush=True)
 
 
-def die_before_change(root: Path, number: int) -> None:
-    """Kill this process by SIGKILL right before the `number`-th change below `root`, counted once the store is open."""
+def die_beside_change(root: Path, number: int, moment: str) -> None:
+    """Kill this process by SIGKILL beside the `number`-th change of a file or folder of the categories below `root`.
+
+    Before: when Python announces it. After: at the next line of Python that runs, so that a file was opened, but nothing written to it yet.
+    """
     inside, seen = str(root / "categories") + os.sep, itertools.count(1)
 
     def watch(event: str, arguments: tuple[object, ...]) -> None:
@@ -202,9 +207,25 @@ def die_before_change(root: Path, number: int) -> None:
         if event == "open" and not int(str(arguments[2])) & (os.O_WRONLY | os.O_RDWR):
             return
         if next(seen) == number:
-            os.kill(os.getpid(), signal.SIGKILL)
+            die() if moment == "before" else die_at_next_line(sys._getframe(1))
 
     sys.addaudithook(watch)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_at_next_line(frame: FrameType | None) -> None:
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        if event == "line":
+            die()
+        return trace
+
+    sys.settrace(trace)
+    while frame is not None:
+        frame.f_trace = trace
+        frame = frame.f_back
 
 
 def draft(seed: int) -> RevisionDraft:

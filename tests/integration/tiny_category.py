@@ -21,7 +21,8 @@ def draw_part(seed: int, number: int) -> Pixels:
     pitch, slant = texture.uniform(6, 16), texture.uniform(-1, 1)
     stripes = np.sin((columns + slant * rows) * 2 * np.pi / pitch)
     colour = texture.uniform(60, 150, 3) + stripes[..., None] * texture.uniform(20, 50, 3)
-    return np.clip(colour + noise.normal(0, 4, colour.shape), 0, 255).astype(np.uint8)
+    pixels: Pixels = np.clip(colour + noise.normal(0, 4, colour.shape), 0, 255).astype(np.uint8)
+    return pixels
 
 
 def draw_defect(seed: int, number: int) -> Pixels:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
+from grpc_health.v1 import health_pb2
 from test_client_canned_server import CannedServer, canned, overloaded
 
 from goldenpart.client import AsyncClient, DeadlineExceeded, Frame, Internal, Overloaded, Progress, Unavailable, Verdict

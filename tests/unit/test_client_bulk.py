@@ -1,8 +1,9 @@
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from google.rpc import code_pb2, error_details_pb2  # type: ignore[import-untyped]
+from google.rpc import code_pb2, error_details_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 from test_client_canned_server import CannedServer, canned, overloaded, rich_status
@@ -21,7 +22,7 @@ def test_batches_keep_order_and_limits(sizes: list[int], most_items: int, most_b
     for group in groups:
         assert 1 <= len(group) <= most_items
         assert sum(group) <= most_bytes or len(group) == 1
-    for one, following in zip(groups, groups[1:], strict=False):  # no call is made that the one before had room for
+    for one, following in pairwise(groups):  # no call is made that the one before had room for
         assert len(one) == most_items or sum(one) + following[0] > most_bytes
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: N802  # the names of the contract
 """A real gRPC server on a real socket with canned replies, for what is about transport alone; and the tests of the calls as such."""
 
 import itertools
@@ -11,9 +12,9 @@ import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from google.rpc import code_pb2, error_details_pb2, status_pb2  # type: ignore[import-untyped]
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
-from grpc_status import rpc_status  # type: ignore[import-untyped]
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_status import rpc_status
 
 from goldenpart.client.channel import MAX_MESSAGE_BYTES
 from goldenpart.v1 import (
@@ -61,7 +62,7 @@ class CannedServer(
         self.calls: list[tuple[str, Message]] = []
         self.metadata: dict[str, str] = {}
         self.failures: Iterator[Any] = iter(())
-        self.verdict_of: Callable[[inspection_pb2.Frame], int] = lambda _: inspection_pb2.VERDICT_PASS
+        self.verdict_of: Callable[[inspection_pb2.Frame], inspection_pb2.Verdict] = lambda _: inspection_pb2.VERDICT_PASS
         self.overlay = b"\x89PNG overlay"
         self.limits = server_info_pb2.Limits(message_bytes=MAX_MESSAGE_BYTES, frames_per_call=4, frames_in_server=8, batch_frames=4)
         self.upload: list[Any] = []
@@ -201,7 +202,7 @@ def test_it_answers_over_a_socket(canned: CannedServer) -> None:
 def test_it_tells_its_health(canned: CannedServer) -> None:
     canned.health.set("goldenpart.v1.InspectionService", health_pb2.HealthCheckResponse.NOT_SERVING)
     with grpc.insecure_channel(canned.address) as channel:
-        reply = health_pb2_grpc.HealthStub(channel).Check(
+        reply = health_pb2_grpc.HealthStub(channel).Check(  # type: ignore[attr-defined]  # the published stub lacks it
             health_pb2.HealthCheckRequest(service="goldenpart.v1.InspectionService"), timeout=10
         )
     assert reply.status == health_pb2.HealthCheckResponse.NOT_SERVING

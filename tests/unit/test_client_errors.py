@@ -1,7 +1,7 @@
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from google.rpc import code_pb2, error_details_pb2  # type: ignore[import-untyped]
+from google.rpc import code_pb2, error_details_pb2
 from test_client_canned_server import CannedServer, canned, rich_status
 
 from goldenpart.client import Client, GoldenpartError, errors

@@ -4,8 +4,8 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
-from google.rpc import code_pb2, error_details_pb2  # type: ignore[import-untyped]
-from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
+from google.rpc import code_pb2, error_details_pb2
+from grpc_health.v1 import health_pb2
 from test_client_canned_server import CannedServer, canned, overloaded, rich_status
 
 from goldenpart.client import (
@@ -14,6 +14,7 @@ from goldenpart.client import (
     DataLoss,
     DeadlineExceeded,
     Frame,
+    ImageSource,
     Internal,
     InvalidArgument,
     NamedImage,
@@ -94,7 +95,7 @@ def test_broken_export_leaves_the_old_file(canned: CannedServer, tmp_path: Path)
 
 def test_fit_sends_config_then_images_and_passes_progress_on(canned: CannedServer) -> None:
     seen: list[Progress] = []
-    images = [b"first", NamedImage("second.png", b"second"), np.zeros((2, 3), np.uint8)]
+    images: list[ImageSource | NamedImage] = [b"first", NamedImage("second.png", b"second"), np.zeros((2, 3), np.uint8)]
     with Client(canned.address) as client:
         report = client.fit("flange", images, threshold=ThresholdRequest(false_reject_rate=0.1), stage_only=True, on_progress=seen.append)
     config, *sent = canned.upload

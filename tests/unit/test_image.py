@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
@@ -221,6 +221,7 @@ def test_broken_headers_are_refused(data: bytes) -> None:
         read_size(EncodedImage(data), LIMIT)
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=200), st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"RIFF\0\0\0\0WEBP", b""])
 )
@@ -229,6 +230,7 @@ def test_any_bytes_are_sized_or_refused(tail: bytes, magic: bytes) -> None:
         assert 1 <= read_size(EncodedImage(magic + tail), LIMIT).pixels <= LIMIT
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 13), st.booleans(), st.sampled_from([*PixelFormat]))
 def test_raw_rows_are_read_at_their_stride(width: int, height: int, gap: int, whole_last_row: bool, form: PixelFormat) -> None:
     bayer = form is PixelFormat.BAYER_RG8

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from goldenpart.server.errors import MaskError
-from goldenpart.server.vision.mask import InspectionMask, Polygon
+from goldenpart.server.vision.image import EncodedImage, PixelFormat, RawImage
+from goldenpart.server.vision.mask import InspectionMask, Polygon, read_mask_image
 
 LEFT_HALF: Polygon = ((0, 0), (0.5, 0), (0.5, 1), (0, 1))
 CENTRE: Polygon = ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75))
@@ -70,3 +73,33 @@ def test_impossible_polygons_are_refused_by_name(polygon: Polygon, message: str)
 def test_an_empty_mask_image_is_refused() -> None:
     with pytest.raises(MaskError, match="0 everywhere"):
         InspectionMask(image=np.zeros((3, 3), np.bool_))
+
+
+def png(picture: npt.NDArray[np.generic]) -> EncodedImage:
+    return EncodedImage(bytes(cv2.imencode(".png", np.asarray(picture))[1]))
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_anything_but_0_is_inspected_at_any_depth(depth: type[np.uint8 | np.uint16]) -> None:
+    areas = np.arange(6).reshape(2, 3)  # numbered from 1 on; 0 is background
+    assert (read_mask_image(png(areas.astype(depth)), 100) == (areas > 0)).all()
+
+
+def test_one_channel_is_enough() -> None:
+    picture = np.zeros((2, 3, 3), np.uint8)
+    picture[0, 1, 2] = 1
+    assert read_mask_image(png(picture), 100).tolist() == [[False, True, False], [False, False, False]]
+    raw = RawImage(bytes([0, 7, 0, 255]), 2, 2, 0, PixelFormat.MONO8)
+    assert read_mask_image(raw, 100).tolist() == [[False, True], [False, True]]
+
+
+@pytest.mark.parametrize("source", [EncodedImage(b""), EncodedImage(b"GIF89a"), RawImage(bytes(3), 2, 2, 0, PixelFormat.MONO8)])
+def test_a_broken_mask_image_is_an_error_of_the_mask(source: EncodedImage | RawImage) -> None:
+    with pytest.raises(MaskError, match="mask image cannot be used") as caught:
+        read_mask_image(source, 100)
+    assert caught.value.field == "mask.image"
+
+
+def test_a_large_mask_image_is_refused() -> None:
+    with pytest.raises(MaskError, match="the limit is 100"):
+        read_mask_image(png(np.ones((11, 10), np.uint8)), 100)

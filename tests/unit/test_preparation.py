@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldenpart.server.errors import NothingToInspectError
@@ -17,6 +17,7 @@ KEEP, STRETCH = Recipe(resolution_px=112), Recipe(resolution_px=112, resize=Resi
 EACH_RESIZE = pytest.mark.parametrize("recipe", [KEEP, STRETCH], ids=["keep_aspect", "stretch"])
 
 
+@settings(deadline=None)
 @given(st.integers(1, 3000), st.integers(1, 3000), st.sampled_from([KEEP, STRETCH]), st.sampled_from([8, 14]))
 def test_patch_boxes_cover_the_picture_and_nothing_else(width: int, height: int, recipe: Recipe, patch: int) -> None:
     geometry = plan_geometry(width, height, recipe, patch)
@@ -31,6 +32,7 @@ def test_patch_boxes_cover_the_picture_and_nothing_else(width: int, height: int,
         assert place == limit
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000), st.integers(1, 5000), st.sampled_from([8, 14]))
 def test_keeping_the_aspect_distorts_by_less_than_a_pixel(width: int, height: int, patch: int) -> None:
     geometry = plan_geometry(width, height, KEEP, patch)

@@ -3,6 +3,7 @@ import re
 from collections import Counter
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +121,7 @@ def test_ticks_enclose_all_values_and_are_few(values: list[float]) -> None:
     assert ticks[0] <= min(values) + 1e-9 * abs(min(values))
     assert ticks[-1] >= max(values) - 1e-9 * abs(max(values))
     assert 2 <= len(ticks) <= 11
-    assert all(one < following for one, following in zip(ticks, ticks[1:], strict=False))
+    assert all(one < following for one, following in pairwise(ticks))
 
 
 class References(HTMLParser):

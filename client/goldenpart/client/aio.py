@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from grpc_health.v1 import health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_health.v1 import health_pb2_grpc
 
 from goldenpart.client import channel, conversions, requests
 from goldenpart.client.aio_wire import AsyncWire
@@ -48,7 +48,7 @@ class AsyncClient:
         self._onboarding = onboarding_pb2_grpc.OnboardingServiceStub(self._wire.channel)
         self._categories = category_pb2_grpc.CategoryServiceStub(self._wire.channel)
         self._server = server_info_pb2_grpc.ServerInfoServiceStub(self._wire.channel)
-        self._health = health_pb2_grpc.HealthStub(self._wire.channel)
+        self._check_health = health_pb2_grpc.HealthStub(self._wire.channel).Check  # type: ignore[attr-defined]  # the published stub lacks it
 
     @property
     def address(self) -> str:
@@ -74,7 +74,7 @@ class AsyncClient:
         wait = ReadinessWait(self.address, timeout_s)
         while True:
             try:
-                reply = await self._wire.unary(self._health.Check, CHECK, wait.remaining_s(), wait_for_ready=True)
+                reply = await self._wire.unary(self._check_health, CHECK, wait.remaining_s(), wait_for_ready=True)
                 if wait.is_over(reply):
                     return
             except GoldenpartError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from grpc_health.v1 import health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_health.v1 import health_pb2_grpc
 
 from goldenpart.client import channel, conversions, requests
 from goldenpart.client.archive import replaced_when_complete
@@ -46,7 +46,7 @@ class Client:
         self._onboarding = onboarding_pb2_grpc.OnboardingServiceStub(self._wire.channel)
         self._categories = category_pb2_grpc.CategoryServiceStub(self._wire.channel)
         self._server = server_info_pb2_grpc.ServerInfoServiceStub(self._wire.channel)
-        self._health = health_pb2_grpc.HealthStub(self._wire.channel)
+        self._check_health = health_pb2_grpc.HealthStub(self._wire.channel).Check  # type: ignore[attr-defined]  # the published stub lacks it
 
     @property
     def address(self) -> str:
@@ -72,7 +72,7 @@ class Client:
         wait, pause = ReadinessWait(self.address, timeout_s), threading.Event()
         while True:
             try:
-                reply = self._wire.unary(self._health.Check, CHECK, wait.remaining_s(), wait_for_ready=True)
+                reply = self._wire.unary(self._check_health, CHECK, wait.remaining_s(), wait_for_ready=True)
                 if wait.is_over(reply):
                     return
             except GoldenpartError as error:

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
-from grpc_status import rpc_status  # type: ignore[import-untyped]
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ def _status_of(error: grpc.RpcError) -> status_pb2.Status | None:
     if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
         return None
     try:
-        return rpc_status.from_call(error)
+        return rpc_status.from_call(error)  # type: ignore[arg-type]  # AioRpcError has the three methods that are read
     except ValueError:  # a proxy rewrote code or message: what it says is then all there is
         return None
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
+from grpc_health.v1 import health_pb2
 
 from goldenpart.client.errors import DeadlineExceeded, GoldenpartError, NotFound, Unavailable
 

@@ -117,6 +117,11 @@ class PrivateBroker:
         """Address for a user."""
         return f"amqp://{user}:{password}@127.0.0.1:{self.ports.amqp}/%2F"
 
+    @property
+    def version(self) -> str:
+        """Version of RabbitMQ; the node must run."""
+        return self.control("version").strip()
+
     def _write_configuration(self, plugins: Sequence[str], definitions: Path | None) -> None:
         lines = [
             f"listeners.tcp.1 = 127.0.0.1:{self.ports.amqp}",

@@ -110,7 +110,7 @@ def _cells(inspection: Inspection) -> tuple[str, str, str, str]:
     if inspection.verdict is Verdict.NOT_INSPECTED:
         return "-", "-", "-", " ".join(f"{inspection.reason}: {inspection.message}".split())
     boxes = " ".join(f"{r.box.x_px},{r.box.y_px},{r.box.width_px},{r.box.height_px}" for r in inspection.regions)
-    remark = f"{len(inspection.regions)} regions at {boxes}" if boxes else ""
+    remark = f"defect at {boxes}" if boxes else ""
     return f"{inspection.score:.5g}", f"{inspection.threshold:.5g}", f"{inspection.p_value:.3g}", remark
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from goldenpart.server.api.conversions import frame_from_pb
 from goldenpart.server.errors import DrainingError
@@ -40,7 +40,7 @@ class FrameStream:
         self._closing = closing
         self._done: asyncio.Queue[Outcome | None] = asyncio.Queue()
 
-    async def outcomes(self) -> AsyncIterator[Outcome]:
+    async def outcomes(self) -> AsyncGenerator[Outcome]:
         """Yield one outcome per frame that was read; closing the generator withdraws the frames in hand.
 
         Raises:

@@ -24,7 +24,7 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
 
     def __init__(self, services: Iterable[str]) -> None:
         self._services = frozenset(("", *services))
-        self._status = pb.HealthCheckResponse.NOT_SERVING
+        self._status: int = pb.HealthCheckResponse.NOT_SERVING
         self._changed = asyncio.Event()
         self._closed = False
 

@@ -23,7 +23,9 @@ OnCall = Callable[[str, str, float], None]
 
 
 class EdgeInterceptor(grpc.aio.ServerInterceptor):
-    """Lets calls in, counts them and maps their errors, in one place. `abort` raises a bare exception (grpc #36009), so it is called here only, after the handler has ended.
+    """Lets calls in, counts them and maps their errors, in one place.
+
+    `abort` raises a bare exception (grpc #36009), so it is called here only, after the handler has ended.
 
     Args:
         gate: closed when the server shuts down.

@@ -11,10 +11,11 @@ import grpc.aio
 from goldenpart.server.api.categories import active_or_none
 from goldenpart.server.api.conversions import image_from_pb, mask_from_pb, progress_to_pb, revision_to_pb, threshold_from_pb
 from goldenpart.server.api.recipes import recipe_from_pb
-from goldenpart.server.errors import InvalidArgumentError
+from goldenpart.server.errors import ImageError, InvalidArgumentError
 from goldenpart.server.registry.store import RevisionSummary, Store
 from goldenpart.server.runtime.intake import LabelledPicture, NamedPicture
 from goldenpart.server.runtime.onboarding import CalibrationPlan, Event, FitPlan, Onboarding, OnboardingResult
+from goldenpart.server.vision.image import ImageSource
 from goldenpart.v1 import category_pb2, onboarding_pb2_grpc
 from goldenpart.v1 import onboarding_pb2 as pb
 
@@ -96,7 +97,7 @@ async def _golden_parts(requests: AsyncIterator[pb.FitRequest]) -> AsyncIterator
     async for request in requests:
         if request.WhichOneof("payload") != "image":
             raise InvalidArgumentError("After the config every message of Fit must be an image.", field="image")
-        yield NamedPicture(request.image.name, image_from_pb(request.image.image))
+        yield NamedPicture(request.image.name, _source(request.image))
 
 
 async def _labelled(requests: AsyncIterator[pb.CalibrateRequest]) -> AsyncIterator[LabelledPicture]:
@@ -106,4 +107,12 @@ async def _labelled(requests: AsyncIterator[pb.CalibrateRequest]) -> AsyncIterat
         picture = request.image
         if picture.label not in pb.Label.values():
             raise InvalidArgumentError(f"label {picture.label} of {picture.name!r} is unknown to this server.", field="image.label")
-        yield LabelledPicture(picture.name, image_from_pb(picture.image), picture.label == pb.LABEL_DEFECTIVE)
+        yield LabelledPicture(picture.name, _source(picture), picture.label == pb.LABEL_DEFECTIVE)
+
+
+def _source(message: pb.GoldenImage | pb.LabelledImage) -> ImageSource:
+    try:
+        return image_from_pb(message.image)
+    except ImageError as error:
+        error.message = f"{message.name!r}: {error.message}"
+        raise

@@ -75,7 +75,7 @@ def read_mask_image(source: ImageSource, max_pixels: int) -> BoolGrid:
         raise MaskError(f"The mask image cannot be used. {error.message}", field="mask.image") from error
     if isinstance(source, EncodedImage):  # `decode` keeps the upper 8 bits of 16, where a mask that numbers its areas is 0
         deep = cv2.imdecode(np.frombuffer(source.data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-        pixels = pixels if deep is None else deep
+        return np.asarray(np.asarray(deep, np.uint16).any(axis=2), np.bool_)
     return np.asarray(pixels.any(axis=2), np.bool_)
 
 

@@ -103,6 +103,7 @@ class ChaosRun:
         run = uuid.uuid4().hex[:8]
         worker = SupervisedWorker(self.worker_settings(), self.folder / "worker.log")
         await worker.start()
+        await self._until_consumed(plan)
         gateway = SimulatedGateway(self._bus("gateway"), f"goldenpart.gateway.{run}", "#", self._on_verdict)
         self._last_event = started = time.monotonic()
         disturbances: list[tuple[int, str]] = []
@@ -119,7 +120,7 @@ class ChaosRun:
                 await asyncio.gather(breaking, *sending, return_exceptions=True)
                 seconds = self._last_event - started
                 worker_exit = await worker.stop()
-        depth = await asyncio.to_thread(self._depths)
+        depth = await asyncio.to_thread(self._counts, "messages")
         resent = sum(camera.resent for camera in cameras)
         parked = depth.get(PARKED_QUEUE, 0)
         left = depth.get(INSPECT_QUEUE, 0)
@@ -174,12 +175,20 @@ class ChaosRun:
         """Waits for what cameras sent twice: it is answered again, with the same event."""
         end = time.monotonic() + plan.patience_s
         while time.monotonic() < end:
-            if not (await asyncio.to_thread(self._depths)).get(INSPECT_QUEUE, 0):
+            if not (await asyncio.to_thread(self._counts, "messages")).get(INSPECT_QUEUE, 0):
                 return
             await asyncio.sleep(POLL_S)
 
-    def _depths(self) -> dict[str, int]:
-        lines = self.broker.control("list_queues", "name", "messages").splitlines()
+    async def _until_consumed(self, plan: ChaosPlan) -> None:
+        """Waits for the worker, so that no frame's time runs before there is one."""
+        end = time.monotonic() + plan.patience_s
+        while time.monotonic() < end:
+            if (await asyncio.to_thread(self._counts, "consumers")).get(INSPECT_QUEUE, 0):
+                return
+            await asyncio.sleep(POLL_S)
+
+    def _counts(self, column: str) -> dict[str, int]:
+        lines = self.broker.control("list_queues", "name", column).splitlines()
         words = [line.split() for line in lines if line.startswith("goldenpart.")]
         return {name: int(count) for name, count in words}
 
