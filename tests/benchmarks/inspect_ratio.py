@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 import torch
+from tests.benchmarks.steady import Measurement, measure
 
 from goldenpart.client import AsyncClient, Frame, NamedImage, Recipe
 from goldenpart.client.parts import PartCamera, encode_jpeg
@@ -19,7 +20,6 @@ from goldenpart.server.settings import BatchSettings, Settings
 from goldenpart.server.vision.backbones import Backbone, open_backbone
 from goldenpart.server.vision.backbones.dinov2 import dinov2_config
 from goldenpart.server.vision.backbones.vit import VisionTransformer
-from tests.benchmarks.steady import Measurement, measure
 
 GOLDEN, FRAMES = 16, 64
 
@@ -60,7 +60,8 @@ async def over_grpc(client: AsyncClient, category: str, pictures: list[bytes], b
 
 async def run(arguments: argparse.Namespace) -> None:
     """Print one row per backbone, precision and batch size."""
-    print(f"# {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, {datetime.now(UTC):%Y-%m-%d}, torch {torch.__version__}")
+    machine = f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+    print(f"# {machine}, {datetime.now(UTC):%Y-%m-%d}, torch {torch.__version__}")
     print("| backbone | side px | precision | bank | batch | forward fps | Inspect fps | ratio | p50 ms | p99 ms | stable |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for spec in arguments.backbones:
@@ -81,14 +82,15 @@ async def compare(name: str, side: int, arguments: argparse.Namespace, folder: P
     async with running_server(settings) as app, AsyncClient(app.address) as client:
         recipe = Recipe(resolution_px=side, coreset_vectors=arguments.vectors)
         await client.fit("flange", [NamedImage(f"{n}.jpg", picture) for n, picture in enumerate(parts[:GOLDEN])], recipe=recipe)
-        backbone = open_backbone(name, weights=weights.get(name), cache=folder, device=torch.device("cuda" if torch.cuda.is_available() else "cpu"), precision=arguments.precision)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        backbone = open_backbone(name, weights=weights.get(name), cache=folder, device=device, precision=arguments.precision)
         for batch in arguments.batches:
             bare = await asyncio.to_thread(lambda batch=batch: asyncio.run(bare_forward(backbone, side, batch, arguments.window_s)))
             served = await over_grpc(client, "flange", parts[GOLDEN:], batch, arguments.window_s)
             ratio = served.frames_per_s / bare.frames_per_s
             print(
-                f"| {name} | {side} | {arguments.precision} | {arguments.vectors} | {batch} | {bare.frames_per_s:.1f} | {served.frames_per_s:.1f} | "
-                f"{ratio:.2f} | {served.p50_ms:.0f} | {served.p99_ms:.0f} | {'yes' if bare.stable and served.stable else 'no'} |",
+                f"| {name} | {side} | {arguments.precision} | {arguments.vectors} | {batch} "
+                f"| {bare.frames_per_s:.1f} | {served.frames_per_s:.1f} | {ratio:.2f} | {served.p50_ms:.0f} | {served.p99_ms:.0f} | {'yes' if bare.stable and served.stable else 'no'} |",
                 flush=True,
             )
 

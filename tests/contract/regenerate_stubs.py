@@ -1,4 +1,4 @@
-"""Writes the Python stubs of the contract. `make proto` writes them beside the .proto files; the drift test writes them elsewhere and compares."""
+"""Writes the Python stubs of the contract: `make proto` beside the .proto files, the drift test elsewhere, to compare."""
 
 import sys
 from pathlib import Path

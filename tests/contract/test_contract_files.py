@@ -15,7 +15,7 @@ CODE = sorted(
     for path in (ROOT / folder).rglob("*.py")
 )  # fmt: skip
 FORBIDDEN = {
-    "server/goldenpart/server/vision": ("grpc", "goldenpart.v1", "goldenpart.server.api", "goldenpart.server.runtime", "goldenpart.server.registry"),
+    "server/goldenpart/server/vision": ("grpc", "goldenpart.v1", *(f"goldenpart.server.{part}" for part in ("api", "runtime", "registry"))),
     "server/goldenpart/server/registry": ("grpc", "goldenpart.v1", "goldenpart.server.api", "goldenpart.server.runtime"),
     "server/goldenpart/server/runtime": ("grpc", "goldenpart.v1", "goldenpart.server.api"),
     "server/": ("pika", "goldenpart.worker", "goldenpart.client"),

@@ -4,19 +4,25 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 
+@contextmanager
 def run_server(
     folder: Path, flags: Sequence[str] = (), environment: Mapping[str, str] | None = None, script: str | None = None
-) -> subprocess.Popen[str]:
-    """Start the server, or a script that wraps it, in a folder of its own with nothing but these settings; its log comes on stderr."""
+) -> Iterator[subprocess.Popen[str]]:
+    """Run the server, or a script that wraps it, in a folder of its own with nothing but these settings; its log comes on stderr."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("GOLDENPART_")}
     command = [sys.executable, *(["-c", script] if script else ["-m", "goldenpart.server"]), *flags]
-    return subprocess.Popen(
+    with subprocess.Popen(
         command, cwd=folder, env={**own, **(environment or {})}, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+    ) as server:
+        try:
+            yield server
+        finally:
+            server.kill()
 
 
 def ready_address(server: subprocess.Popen[str]) -> str:
@@ -32,10 +38,6 @@ def ready_address(server: subprocess.Popen[str]) -> str:
 
 
 def outcome(server: subprocess.Popen[str], timeout_s: float = 60.0) -> tuple[int, str]:
-    """Wait for a server's end; returns its exit status and all it wrote."""
-    with server:
-        try:
-            _, log = server.communicate(timeout=timeout_s)
-        finally:
-            server.kill()
+    """Wait for a server's end; returns its exit status and what it wrote since it was last read."""
+    _, log = server.communicate(timeout=timeout_s)
     return server.returncode, log

@@ -113,9 +113,10 @@ command.main()
 
 
 def test_the_process_ends_with_1(tmp_path: Path) -> None:
-    process = run_server(tmp_path, ["--listen", "127.0.0.1:0", "--metrics-listen", "", "--log-format", "json"], script=SCRIPT)
-    assert ready_address(process)
-    process.send_signal(signal.SIGUSR1)
-    status, log = outcome(process, 30)
+    flags = ["--listen", "127.0.0.1:0", "--metrics-listen", "", "--log-format", "json"]
+    with run_server(tmp_path, flags, script=SCRIPT) as process:
+        assert ready_address(process)
+        process.send_signal(signal.SIGUSR1)
+        status, log = outcome(process, 30)
     assert status == 1, log
     assert "device_executor_died" in log

@@ -168,31 +168,34 @@ async def test_a_busy_port_is_named_and_nothing_keeps_running(make_settings: Mak
 def test_the_command_says_which_port_is_busy_and_ends_with_2(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        status, log = outcome(run_server(tmp_path, ["--listen", address, "--metrics-listen", "", "--log-format", "json"]))
+        with run_server(tmp_path, ["--listen", address, "--metrics-listen", "", "--log-format", "json"]) as process:
+            status, log = outcome(process)
     assert status == 2, log
     assert "server_cannot_start" in log.splitlines()[-1]
     assert address in log.splitlines()[-1]
     assert "Traceback" not in log
 
 
-def test_sigterm_answers_all_frames_in_flight_and_ends_with_0(tmp_path: Path) -> None:
-    process = run_server(tmp_path, ["--listen", "127.0.0.1:0", "--metrics-listen", "", "--log-format", "json", "--threads", "1"])
-    address, answered = ready_address(process), threading.Event()
+def inspect_on_and_on(address: str, answered: threading.Event) -> list[Inspection]:
+    """Inspect until the server refuses; returns what it answered."""
     frames = [Frame(str(number), "part", draw_part(1, 100 + number)) for number in range(32)]
+    results: list[Inspection] = []
+    with Client(address) as client:
+        while True:
+            try:
+                results += client.inspect(frames)
+            except Unavailable:
+                return results
+            answered.set()
 
-    def inspect_on_and_on() -> list[Inspection]:
-        results: list[Inspection] = []
+
+def test_sigterm_answers_all_frames_in_flight_and_ends_with_0(tmp_path: Path) -> None:
+    flags = ["--listen", "127.0.0.1:0", "--metrics-listen", "", "--log-format", "json", "--threads", "1"]
+    with run_server(tmp_path, flags) as process, ThreadPoolExecutor(4) as pool:
+        address, answered = ready_address(process), threading.Event()
         with Client(address) as client:
-            while True:
-                try:
-                    results += client.inspect(frames)
-                except Unavailable:
-                    return results
-                answered.set()
-
-    with Client(address) as client, ThreadPoolExecutor(4) as pool:
-        client.fit("part", golden_parts(1), recipe=RECIPE)
-        cameras = [pool.submit(inspect_on_and_on) for _ in range(4)]
+            client.fit("part", golden_parts(1), recipe=RECIPE)
+        cameras = [pool.submit(inspect_on_and_on, address, answered) for _ in range(4)]
         assert answered.wait(30)
         process.send_signal(signal.SIGTERM)
         status, log = outcome(process)
@@ -201,5 +204,4 @@ def test_sigterm_answers_all_frames_in_flight_and_ends_with_0(tmp_path: Path) ->
     events = {event["event"]: event for event in map(json.loads, log.splitlines())}
     assert events["server_draining"]["calls"] > 0
     assert events["server_drained"]["calls_broken_off"] == 0
-    assert len(results) % len(frames) == 0
     assert {result.verdict for result in results} == {Verdict.PASS}

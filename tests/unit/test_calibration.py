@@ -174,7 +174,7 @@ def test_percentile_promises_nothing() -> None:
     assert result.guarantee.startswith("No guarantee: the plain 95th percentile of 41 scores")
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(0, 20).map(float), min_size=1, max_size=25), st.lists(st.integers(0, 30).map(float), min_size=1, max_size=25))
 def test_f1_and_auroc_agree_with_scikit_learn(normal: list[float], defective: list[float]) -> None:
     truth = [0] * len(normal) + [1] * len(defective)
@@ -256,6 +256,7 @@ def test_confidence_grows_with_the_distance_to_the_nearest_limit() -> None:
 
 
 @settings(deadline=None)
+@example([2.0], 5e-324, CalibrationMethod.PERCENTILE)
 @given(st.lists(SCORES, min_size=1, max_size=30), st.floats(0, 1e6), st.sampled_from([CalibrationMethod.PERCENTILE, None]))
 def test_confidence_is_a_probability(scores: list[float], score: float, method: CalibrationMethod | None) -> None:
     confidence = calibrate(tuple(scores), (), request(0.5, method=method)).confidence(score)

@@ -115,12 +115,18 @@ def test_nothing_is_dropped_within_the_budget() -> None:
     assert progress == []
 
 
-@pytest.mark.parametrize("scale", [1.0, 1e4])
-def test_duplicates_are_never_chosen_twice(scale: float) -> None:
-    vectors = np.repeat(cloud(5) * np.float32(scale), 20, axis=0)
+def test_duplicates_are_chosen_after_everything_else() -> None:
+    vectors = np.repeat(cloud(5), 20, axis=0)
     _, rows, _ = run(GreedySampler(30, 128, 0, CPU), vectors)
     assert len(set(rows.tolist())) == 30
     assert set((rows // 20).tolist()) == set(range(5))
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e4, 1e5])
+def test_no_rounding_error_chooses_a_vector_twice(offset: float) -> None:
+    vectors = cloud(300) + np.float32(offset)  # squared lengths so large that their last digit outweighs every distance
+    _, rows, _ = run(GreedySampler(200, 128, 0, CPU), vectors)
+    assert len(set(rows.tolist())) == 200
 
 
 def test_progress_counts_up_to_the_budget() -> None:

@@ -147,6 +147,7 @@ def fit(
     etag: str,
 ) -> Iterator[onboarding_pb2.FitRequest]:
     """Yield the messages of Fit, one per image, each read when its turn comes; see :func:`image` for the errors."""
+    parts = list(named_images(images))
     config = onboarding_pb2.FitConfig(
         category=category,
         recipe=recipe(recipe_wanted or Recipe()),
@@ -154,9 +155,10 @@ def fit(
         threshold=threshold(threshold_wanted) if threshold_wanted else None,
         stage_only=stage_only,
         etag=etag,
+        image_count=len(parts),
     )
     yield onboarding_pb2.FitRequest(config=config)
-    for part in named_images(images):
+    for part in parts:
         golden = onboarding_pb2.GoldenImage(name=part.name, image=image(part.image, part.pixel_format))
         yield onboarding_pb2.FitRequest(image=golden)
 
@@ -172,18 +174,20 @@ def calibrate(
     etag: str,
 ) -> Iterator[onboarding_pb2.CalibrateRequest]:
     """Yield the messages of Calibrate, one per image, normal ones first; see :func:`image` for the errors."""
+    labelled = [(onboarding_pb2.LABEL_NORMAL, part) for part in named_images(normal)]
+    labelled += [(onboarding_pb2.LABEL_DEFECTIVE, part) for part in named_images(defective)]
     config = onboarding_pb2.CalibrateConfig(
         category=category,
         revision=revision,
         threshold=threshold(threshold_wanted) if threshold_wanted else None,
         stage_only=stage_only,
         etag=etag,
+        image_count=len(labelled),
     )
     yield onboarding_pb2.CalibrateRequest(config=config)
-    for label, images in ((onboarding_pb2.LABEL_NORMAL, normal), (onboarding_pb2.LABEL_DEFECTIVE, defective)):
-        for part in named_images(images):
-            labelled = onboarding_pb2.LabelledImage(name=part.name, image=image(part.image, part.pixel_format), label=label)
-            yield onboarding_pb2.CalibrateRequest(image=labelled)
+    for label, part in labelled:
+        picture = onboarding_pb2.LabelledImage(name=part.name, image=image(part.image, part.pixel_format), label=label)
+        yield onboarding_pb2.CalibrateRequest(image=picture)
 
 
 def import_revision(path: Path, *, category: str, stage_only: bool, etag: str) -> Iterator[category_pb2.ImportRevisionRequest]:

@@ -28,41 +28,41 @@ from goldenpart.v1 import image_pb2 as goldenpart_dot_v1_dot_image__pb2
 from goldenpart.v1 import recipe_pb2 as goldenpart_dot_v1_dot_recipe__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1egoldenpart/v1/onboarding.proto\x12\rgoldenpart.v1\x1a\x1fgoldenpart/v1/calibration.proto\x1a\x1cgoldenpart/v1/category.proto\x1a\x19goldenpart/v1/image.proto\x1a\x1agoldenpart/v1/recipe.proto\"p\n\nFitRequest\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x18.goldenpart.v1.FitConfigH\x00\x12+\n\x05image\x18\x02 \x01(\x0b\x32\x1a.goldenpart.v1.GoldenImageH\x00\x42\t\n\x07payload\"\xc7\x01\n\tFitConfig\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12%\n\x06recipe\x18\x02 \x01(\x0b\x32\x15.goldenpart.v1.Recipe\x12+\n\x04mask\x18\x03 \x01(\x0b\x32\x1d.goldenpart.v1.InspectionMask\x12\x32\n\tthreshold\x18\x04 \x01(\x0b\x32\x1f.goldenpart.v1.ThresholdRequest\x12\x12\n\nstage_only\x18\x05 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x06 \x01(\t\"\x89\x01\n\x10ThresholdRequest\x12\x30\n\x06method\x18\x01 \x01(\x0e\x32 .goldenpart.v1.CalibrationMethod\x12\x19\n\x11\x66\x61lse_reject_rate\x18\x02 \x01(\x01\x12\x18\n\x0breview_rate\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_review_rate\"@\n\x0bGoldenImage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05image\x18\x02 \x01(\x0b\x32\x14.goldenpart.v1.Image\"`\n\x12OnboardingProgress\x12-\n\x05stage\x18\x01 \x01(\x0e\x32\x1e.goldenpart.v1.OnboardingStage\x12\x0c\n\x04\x64one\x18\x02 \x01(\r\x12\r\n\x05total\x18\x03 \x01(\r\"y\n\x0b\x46itResponse\x12\x35\n\x08progress\x18\x01 \x01(\x0b\x32!.goldenpart.v1.OnboardingProgressH\x00\x12*\n\x06result\x18\x02 \x01(\x0b\x32\x18.goldenpart.v1.FitResultH\x00\x42\x07\n\x05\x65vent\"s\n\tFitResult\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Revision\x12\x0f\n\x07patches\x18\x02 \x01(\r\x12\x18\n\x10patches_excluded\x18\x03 \x01(\r\x12\x10\n\x08warnings\x18\x04 \x03(\t\"~\n\x10\x43\x61librateRequest\x12\x30\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1e.goldenpart.v1.CalibrateConfigH\x00\x12-\n\x05image\x18\x02 \x01(\x0b\x32\x1c.goldenpart.v1.LabelledImageH\x00\x42\t\n\x07payload\"\x8b\x01\n\x0f\x43\x61librateConfig\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x32\n\tthreshold\x18\x03 \x01(\x0b\x32\x1f.goldenpart.v1.ThresholdRequest\x12\x12\n\nstage_only\x18\x04 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\"g\n\rLabelledImage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05image\x18\x02 \x01(\x0b\x32\x14.goldenpart.v1.Image\x12#\n\x05label\x18\x03 \x01(\x0e\x32\x14.goldenpart.v1.Label\"\x85\x01\n\x11\x43\x61librateResponse\x12\x35\n\x08progress\x18\x01 \x01(\x0b\x32!.goldenpart.v1.OnboardingProgressH\x00\x12\x30\n\x06result\x18\x02 \x01(\x0b\x32\x1e.goldenpart.v1.CalibrateResultH\x00\x42\x07\n\x05\x65vent\"N\n\x0f\x43\x61librateResult\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Revision\x12\x10\n\x08warnings\x18\x02 \x03(\t*\xd0\x01\n\x0fOnboardingStage\x12 \n\x1cONBOARDING_STAGE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aONBOARDING_STAGE_RECEIVING\x10\x01\x12\x1e\n\x1aONBOARDING_STAGE_EMBEDDING\x10\x02\x12\x1c\n\x18ONBOARDING_STAGE_CORESET\x10\x03\x12 \n\x1cONBOARDING_STAGE_CALIBRATING\x10\x04\x12\x1b\n\x17ONBOARDING_STAGE_SAVING\x10\x05*E\n\x05Label\x12\x15\n\x11LABEL_UNSPECIFIED\x10\x00\x12\x10\n\x0cLABEL_NORMAL\x10\x01\x12\x13\n\x0fLABEL_DEFECTIVE\x10\x02\x32\xa9\x01\n\x11OnboardingService\x12@\n\x03\x46it\x12\x19.goldenpart.v1.FitRequest\x1a\x1a.goldenpart.v1.FitResponse(\x01\x30\x01\x12R\n\tCalibrate\x12\x1f.goldenpart.v1.CalibrateRequest\x1a .goldenpart.v1.CalibrateResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1egoldenpart/v1/onboarding.proto\x12\rgoldenpart.v1\x1a\x1fgoldenpart/v1/calibration.proto\x1a\x1cgoldenpart/v1/category.proto\x1a\x19goldenpart/v1/image.proto\x1a\x1agoldenpart/v1/recipe.proto\"p\n\nFitRequest\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x18.goldenpart.v1.FitConfigH\x00\x12+\n\x05image\x18\x02 \x01(\x0b\x32\x1a.goldenpart.v1.GoldenImageH\x00\x42\t\n\x07payload\"\xdc\x01\n\tFitConfig\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12%\n\x06recipe\x18\x02 \x01(\x0b\x32\x15.goldenpart.v1.Recipe\x12+\n\x04mask\x18\x03 \x01(\x0b\x32\x1d.goldenpart.v1.InspectionMask\x12\x32\n\tthreshold\x18\x04 \x01(\x0b\x32\x1f.goldenpart.v1.ThresholdRequest\x12\x12\n\nstage_only\x18\x05 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x06 \x01(\t\x12\x13\n\x0bimage_count\x18\x07 \x01(\r\"\x89\x01\n\x10ThresholdRequest\x12\x30\n\x06method\x18\x01 \x01(\x0e\x32 .goldenpart.v1.CalibrationMethod\x12\x19\n\x11\x66\x61lse_reject_rate\x18\x02 \x01(\x01\x12\x18\n\x0breview_rate\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_review_rate\"@\n\x0bGoldenImage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05image\x18\x02 \x01(\x0b\x32\x14.goldenpart.v1.Image\"`\n\x12OnboardingProgress\x12-\n\x05stage\x18\x01 \x01(\x0e\x32\x1e.goldenpart.v1.OnboardingStage\x12\x0c\n\x04\x64one\x18\x02 \x01(\r\x12\r\n\x05total\x18\x03 \x01(\r\"y\n\x0b\x46itResponse\x12\x35\n\x08progress\x18\x01 \x01(\x0b\x32!.goldenpart.v1.OnboardingProgressH\x00\x12*\n\x06result\x18\x02 \x01(\x0b\x32\x18.goldenpart.v1.FitResultH\x00\x42\x07\n\x05\x65vent\"s\n\tFitResult\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Revision\x12\x0f\n\x07patches\x18\x02 \x01(\r\x12\x18\n\x10patches_excluded\x18\x03 \x01(\r\x12\x10\n\x08warnings\x18\x04 \x03(\t\"~\n\x10\x43\x61librateRequest\x12\x30\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1e.goldenpart.v1.CalibrateConfigH\x00\x12-\n\x05image\x18\x02 \x01(\x0b\x32\x1c.goldenpart.v1.LabelledImageH\x00\x42\t\n\x07payload\"\xa0\x01\n\x0f\x43\x61librateConfig\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x32\n\tthreshold\x18\x03 \x01(\x0b\x32\x1f.goldenpart.v1.ThresholdRequest\x12\x12\n\nstage_only\x18\x04 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\x12\x13\n\x0bimage_count\x18\x06 \x01(\r\"g\n\rLabelledImage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05image\x18\x02 \x01(\x0b\x32\x14.goldenpart.v1.Image\x12#\n\x05label\x18\x03 \x01(\x0e\x32\x14.goldenpart.v1.Label\"\x85\x01\n\x11\x43\x61librateResponse\x12\x35\n\x08progress\x18\x01 \x01(\x0b\x32!.goldenpart.v1.OnboardingProgressH\x00\x12\x30\n\x06result\x18\x02 \x01(\x0b\x32\x1e.goldenpart.v1.CalibrateResultH\x00\x42\x07\n\x05\x65vent\"N\n\x0f\x43\x61librateResult\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Revision\x12\x10\n\x08warnings\x18\x02 \x03(\t*\xd0\x01\n\x0fOnboardingStage\x12 \n\x1cONBOARDING_STAGE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aONBOARDING_STAGE_RECEIVING\x10\x01\x12\x1e\n\x1aONBOARDING_STAGE_EMBEDDING\x10\x02\x12\x1c\n\x18ONBOARDING_STAGE_CORESET\x10\x03\x12 \n\x1cONBOARDING_STAGE_CALIBRATING\x10\x04\x12\x1b\n\x17ONBOARDING_STAGE_SAVING\x10\x05*E\n\x05Label\x12\x15\n\x11LABEL_UNSPECIFIED\x10\x00\x12\x10\n\x0cLABEL_NORMAL\x10\x01\x12\x13\n\x0fLABEL_DEFECTIVE\x10\x02\x32\xa9\x01\n\x11OnboardingService\x12@\n\x03\x46it\x12\x19.goldenpart.v1.FitRequest\x1a\x1a.goldenpart.v1.FitResponse(\x01\x30\x01\x12R\n\tCalibrate\x12\x1f.goldenpart.v1.CalibrateRequest\x1a .goldenpart.v1.CalibrateResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'goldenpart.v1.onboarding_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ONBOARDINGSTAGE']._serialized_start=1619
-  _globals['_ONBOARDINGSTAGE']._serialized_end=1827
-  _globals['_LABEL']._serialized_start=1829
-  _globals['_LABEL']._serialized_end=1898
+  _globals['_ONBOARDINGSTAGE']._serialized_start=1661
+  _globals['_ONBOARDINGSTAGE']._serialized_end=1869
+  _globals['_LABEL']._serialized_start=1871
+  _globals['_LABEL']._serialized_end=1940
   _globals['_FITREQUEST']._serialized_start=167
   _globals['_FITREQUEST']._serialized_end=279
   _globals['_FITCONFIG']._serialized_start=282
-  _globals['_FITCONFIG']._serialized_end=481
-  _globals['_THRESHOLDREQUEST']._serialized_start=484
-  _globals['_THRESHOLDREQUEST']._serialized_end=621
-  _globals['_GOLDENIMAGE']._serialized_start=623
-  _globals['_GOLDENIMAGE']._serialized_end=687
-  _globals['_ONBOARDINGPROGRESS']._serialized_start=689
-  _globals['_ONBOARDINGPROGRESS']._serialized_end=785
-  _globals['_FITRESPONSE']._serialized_start=787
-  _globals['_FITRESPONSE']._serialized_end=908
-  _globals['_FITRESULT']._serialized_start=910
-  _globals['_FITRESULT']._serialized_end=1025
-  _globals['_CALIBRATEREQUEST']._serialized_start=1027
-  _globals['_CALIBRATEREQUEST']._serialized_end=1153
-  _globals['_CALIBRATECONFIG']._serialized_start=1156
-  _globals['_CALIBRATECONFIG']._serialized_end=1295
-  _globals['_LABELLEDIMAGE']._serialized_start=1297
-  _globals['_LABELLEDIMAGE']._serialized_end=1400
-  _globals['_CALIBRATERESPONSE']._serialized_start=1403
-  _globals['_CALIBRATERESPONSE']._serialized_end=1536
-  _globals['_CALIBRATERESULT']._serialized_start=1538
-  _globals['_CALIBRATERESULT']._serialized_end=1616
-  _globals['_ONBOARDINGSERVICE']._serialized_start=1901
-  _globals['_ONBOARDINGSERVICE']._serialized_end=2070
+  _globals['_FITCONFIG']._serialized_end=502
+  _globals['_THRESHOLDREQUEST']._serialized_start=505
+  _globals['_THRESHOLDREQUEST']._serialized_end=642
+  _globals['_GOLDENIMAGE']._serialized_start=644
+  _globals['_GOLDENIMAGE']._serialized_end=708
+  _globals['_ONBOARDINGPROGRESS']._serialized_start=710
+  _globals['_ONBOARDINGPROGRESS']._serialized_end=806
+  _globals['_FITRESPONSE']._serialized_start=808
+  _globals['_FITRESPONSE']._serialized_end=929
+  _globals['_FITRESULT']._serialized_start=931
+  _globals['_FITRESULT']._serialized_end=1046
+  _globals['_CALIBRATEREQUEST']._serialized_start=1048
+  _globals['_CALIBRATEREQUEST']._serialized_end=1174
+  _globals['_CALIBRATECONFIG']._serialized_start=1177
+  _globals['_CALIBRATECONFIG']._serialized_end=1337
+  _globals['_LABELLEDIMAGE']._serialized_start=1339
+  _globals['_LABELLEDIMAGE']._serialized_end=1442
+  _globals['_CALIBRATERESPONSE']._serialized_start=1445
+  _globals['_CALIBRATERESPONSE']._serialized_end=1578
+  _globals['_CALIBRATERESULT']._serialized_start=1580
+  _globals['_CALIBRATERESULT']._serialized_end=1658
+  _globals['_ONBOARDINGSERVICE']._serialized_start=1943
+  _globals['_ONBOARDINGSERVICE']._serialized_end=2112
 # @@protoc_insertion_point(module_scope)

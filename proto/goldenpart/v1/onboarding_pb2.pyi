@@ -44,20 +44,22 @@ class FitRequest(_message.Message):
     def __init__(self, config: _Optional[_Union[FitConfig, _Mapping]] = ..., image: _Optional[_Union[GoldenImage, _Mapping]] = ...) -> None: ...
 
 class FitConfig(_message.Message):
-    __slots__ = ("category", "recipe", "mask", "threshold", "stage_only", "etag")
+    __slots__ = ("category", "recipe", "mask", "threshold", "stage_only", "etag", "image_count")
     CATEGORY_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     MASK_FIELD_NUMBER: _ClassVar[int]
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     STAGE_ONLY_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_COUNT_FIELD_NUMBER: _ClassVar[int]
     category: str
     recipe: _recipe_pb2.Recipe
     mask: _image_pb2.InspectionMask
     threshold: ThresholdRequest
     stage_only: bool
     etag: str
-    def __init__(self, category: _Optional[str] = ..., recipe: _Optional[_Union[_recipe_pb2.Recipe, _Mapping]] = ..., mask: _Optional[_Union[_image_pb2.InspectionMask, _Mapping]] = ..., threshold: _Optional[_Union[ThresholdRequest, _Mapping]] = ..., stage_only: bool = ..., etag: _Optional[str] = ...) -> None: ...
+    image_count: int
+    def __init__(self, category: _Optional[str] = ..., recipe: _Optional[_Union[_recipe_pb2.Recipe, _Mapping]] = ..., mask: _Optional[_Union[_image_pb2.InspectionMask, _Mapping]] = ..., threshold: _Optional[_Union[ThresholdRequest, _Mapping]] = ..., stage_only: bool = ..., etag: _Optional[str] = ..., image_count: _Optional[int] = ...) -> None: ...
 
 class ThresholdRequest(_message.Message):
     __slots__ = ("method", "false_reject_rate", "review_rate")
@@ -116,18 +118,20 @@ class CalibrateRequest(_message.Message):
     def __init__(self, config: _Optional[_Union[CalibrateConfig, _Mapping]] = ..., image: _Optional[_Union[LabelledImage, _Mapping]] = ...) -> None: ...
 
 class CalibrateConfig(_message.Message):
-    __slots__ = ("category", "revision", "threshold", "stage_only", "etag")
+    __slots__ = ("category", "revision", "threshold", "stage_only", "etag", "image_count")
     CATEGORY_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     STAGE_ONLY_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_COUNT_FIELD_NUMBER: _ClassVar[int]
     category: str
     revision: str
     threshold: ThresholdRequest
     stage_only: bool
     etag: str
-    def __init__(self, category: _Optional[str] = ..., revision: _Optional[str] = ..., threshold: _Optional[_Union[ThresholdRequest, _Mapping]] = ..., stage_only: bool = ..., etag: _Optional[str] = ...) -> None: ...
+    image_count: int
+    def __init__(self, category: _Optional[str] = ..., revision: _Optional[str] = ..., threshold: _Optional[_Union[ThresholdRequest, _Mapping]] = ..., stage_only: bool = ..., etag: _Optional[str] = ..., image_count: _Optional[int] = ...) -> None: ...
 
 class LabelledImage(_message.Message):
     __slots__ = ("name", "image", "label")

@@ -52,7 +52,7 @@ class OnboardingServicer(onboarding_pb2_grpc.OnboardingServiceServicer):
             stage_only=first.config.stage_only,
             etag=first.config.etag,
         )
-        async with aclosing(self._onboarding.fit(plan, _golden_parts(request_iterator))) as events:
+        async with aclosing(self._onboarding.fit(plan, _golden_parts(request_iterator, first.config.image_count))) as events:
             async for event in events:
                 yield self._fit_response(event)
 
@@ -73,7 +73,7 @@ class OnboardingServicer(onboarding_pb2_grpc.OnboardingServiceServicer):
             stage_only=first.config.stage_only,
             etag=first.config.etag,
         )
-        async with aclosing(self._onboarding.calibrate(plan, _labelled(request_iterator))) as events:
+        async with aclosing(self._onboarding.calibrate(plan, _labelled(request_iterator, first.config.image_count))) as events:
             async for event in events:
                 yield self._calibrate_response(event)
 
@@ -93,21 +93,38 @@ class OnboardingServicer(onboarding_pb2_grpc.OnboardingServiceServicer):
         return revision_to_pb(made, active_or_none(self._store, made.category))
 
 
-async def _golden_parts(requests: AsyncIterator[pb.FitRequest]) -> AsyncIterator[NamedPicture]:
+async def _golden_parts(requests: AsyncIterator[pb.FitRequest], announced: int) -> AsyncIterator[NamedPicture]:
+    count = 0
     async for request in requests:
         if request.WhichOneof("payload") != "image":
             raise InvalidArgumentError("After the config every message of Fit must be an image.", field="image")
+        count += 1
         yield NamedPicture(request.image.name, _source(request.image))
+    _check_count(announced, count)
 
 
-async def _labelled(requests: AsyncIterator[pb.CalibrateRequest]) -> AsyncIterator[LabelledPicture]:
+async def _labelled(requests: AsyncIterator[pb.CalibrateRequest], announced: int) -> AsyncIterator[LabelledPicture]:
+    count = 0
     async for request in requests:
         if request.WhichOneof("payload") != "image":
             raise InvalidArgumentError("After the config every message of Calibrate must be an image.", field="image")
         picture = request.image
         if picture.label not in pb.Label.values():
             raise InvalidArgumentError(f"label {picture.label} of {picture.name!r} is unknown to this server.", field="image.label")
+        count += 1
         yield LabelledPicture(picture.name, _source(picture), picture.label == pb.LABEL_DEFECTIVE)
+    _check_count(announced, count)
+
+
+def _check_count(announced: int, count: int) -> None:
+    """Refuse an upload that broke off: grpc.aio may end the request stream of a cancelled call as if it were complete."""
+    if announced and announced != count:
+        raise InvalidArgumentError(
+            f"The config announced {announced} images and {count} came; the upload broke off. Send it again.",
+            field="config.image_count",
+            announced=announced,
+            received=count,
+        )
 
 
 def _source(message: pb.GoldenImage | pb.LabelledImage) -> ImageSource:

@@ -117,7 +117,7 @@ class Calibration:
         limits = [limit for limit in (self.threshold, self.review_threshold) if limit is not None and limit > 0]
         if score <= 0 or not limits:
             return 1.0
-        margin = min(abs(math.log(score / limit)) for limit in limits)
+        margin = min(abs(math.log(score) - math.log(limit)) for limit in limits)
         return float(stats.norm.cdf(margin / self._scatter()))
 
     def _scatter(self) -> float:
