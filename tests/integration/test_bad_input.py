@@ -1,10 +1,11 @@
 """What nobody should send, sent over a real socket: the right code or reason, words that help, and a server that goes on."""
 
+import asyncio
 import io
 import math
 import struct
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from conftest import MakeSettings
 from PIL import Image
 from tiny_category import RECIPE, SIDE_PX, Pixels, draw_part, fit_category, golden_parts
 
-from goldenpart.client import AsyncClient, Client, Frame, GoldenpartError, NamedImage, Recipe, ThresholdRequest, Verdict, requests
+from goldenpart.client import Client, Frame, GoldenpartError, NamedImage, Recipe, ThresholdRequest, Verdict, requests
 from goldenpart.client.demo.process import ServerProcess
 from goldenpart.client.errors import error_from_rpc
 from goldenpart.server.app import App, running_server
@@ -562,43 +563,52 @@ async def narrow(make_settings: MakeSettings) -> AsyncIterator[App]:
         yield app
 
 
-async def refusal(client: AsyncClient, images: Iterable[NamedImage], recipe: Recipe = RECIPE) -> GoldenpartError:
+def refusal(call: Callable[[], object]) -> GoldenpartError:
     with pytest.raises(GoldenpartError) as caught:
-        await client.fit("narrow", list(images), recipe=recipe)
+        call()
     return caught.value
 
 
-async def test_what_is_too_much_is_refused_with_the_limit(narrow: App) -> None:
+def overdo(address: str) -> None:
     huge = np.zeros((800, 800, 3), np.uint8)
-    async with AsyncClient(narrow.address) as client:
-        with pytest.raises(GoldenpartError) as caught:
-            await client.inspect([Frame("1", "narrow", huge)])
-        assert (caught.value.code, caught.value.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE")
-        says(caught.value.message, "1048576", "smaller")
-        error = await refusal(client, [NamedImage("huge", huge)])
-        assert (error.code, error.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE")
-        error = await refusal(client, golden_parts(SEED))
+    with Client(address) as client:
+        for error in (
+            refusal(lambda: client.inspect([Frame("1", "narrow", huge)])),
+            refusal(lambda: client.fit("narrow", [NamedImage("huge", huge)], recipe=RECIPE)),
+        ):
+            assert (error.code, error.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE")
+            says(error.message, "1048576", "smaller")
+        error = refusal(lambda: client.fit("narrow", golden_parts(SEED), recipe=RECIPE))
         assert error.code is grpc.StatusCode.INVALID_ARGUMENT
         says(error.message, "More than 3 golden parts")
-        error = await refusal(client, golden_parts(SEED)[:1], Recipe(resolution_px=256, rotations_deg=tuple(range(1, 60))))
+        turned = Recipe(resolution_px=256, rotations_deg=tuple(range(1, 60)))
+        error = refusal(lambda: client.fit("narrow", golden_parts(SEED)[:1], recipe=turned))
         assert error.code is grpc.StatusCode.INVALID_ARGUMENT
         says(error.message, "60 angles", "1048576", "fewer")
 
-        await client.fit("narrow", golden_parts(SEED)[:3], recipe=RECIPE)
+        client.fit("narrow", golden_parts(SEED)[:3], recipe=RECIPE)
         normal = [NamedImage(f"n{number}", draw_part(SEED, number)) for number in range(50, 53)]
-        with pytest.raises(GoldenpartError) as caught:
-            await client.calibrate("narrow", normal, threshold=ThresholdRequest(false_reject_rate=0.4))
-        says(caught.value.message, "More than 2 images")
-        (result,) = await client.inspect([Frame("1", "narrow", PART)])
+        error = refusal(lambda: client.calibrate("narrow", normal, threshold=ThresholdRequest(false_reject_rate=0.4)))
+        says(error.message, "More than 2 images")
+        (result,) = client.inspect([Frame("1", "narrow", PART)])
         assert result.verdict is Verdict.PASS
 
 
-async def test_weights_that_cannot_be_had_are_named(narrow: App) -> None:
-    async with AsyncClient(narrow.address) as client:
-        error = await refusal(client, golden_parts(SEED)[:2], Recipe(backbone="dinov2_vits14", resolution_px=64))
-        assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "BACKBONE_UNAVAILABLE"), error.message
+async def test_what_is_too_much_is_refused_with_the_limit(narrow: App) -> None:
+    await asyncio.to_thread(overdo, narrow.address)
+
+
+def ask_for_weights(address: str) -> None:
+    with Client(address) as client:
+        recipe = Recipe(backbone="dinov2_vits14", resolution_px=64)
+        error = refusal(lambda: client.fit("narrow", golden_parts(SEED)[:2], recipe=recipe))
+        assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "BACKBONE_UNAVAILABLE")
         says(error.message, "/nowhere/dinov2_vits14.pth", "does not exist")
-        await client.fit("narrow", golden_parts(SEED)[:3], recipe=RECIPE)
+        client.fit("narrow", golden_parts(SEED)[:3], recipe=RECIPE)
+
+
+async def test_weights_that_cannot_be_had_are_named(narrow: App) -> None:
+    await asyncio.to_thread(ask_for_weights, narrow.address)
 
 
 def test_a_16_bit_mask_counts_every_value_but_0(client: Client) -> None:

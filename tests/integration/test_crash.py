@@ -93,6 +93,7 @@ class Kennel:
         """Kill -9, and wait until it is dead."""
         os.kill(self.pid, signal.SIGKILL)
         assert self._stdout.readline() == "\n"
+        self.pid = 0
 
     @property
     def _stdin(self) -> IO[str]:

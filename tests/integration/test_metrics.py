@@ -72,8 +72,8 @@ async def test_frames_of_a_revision_without_threshold_are_counted_as_not_inspect
 async def test_labels_of_categories_are_capped(make_settings: MakeSettings) -> None:
     async with running_server(make_settings(metric_categories=2)) as app, AsyncClient(app.address) as client:
         for number in range(4):
-            await fit_category(client, f"part{number}", number)
-            await client.inspect([Frame("1", f"part{number}", draw_part(number, 100))])
+            await fit_category(client, f"part{number}", 1)
+            await client.inspect([Frame("1", f"part{number}", draw_part(1, 100))])
         await client.inspect([Frame(str(number), f"invented{number}", draw_part(1, 1)) for number in range(20)])
         page = await scrape(app.metrics_address)
         assert page.labels("goldenpart_verdicts_total", "category") == {"part0", "part1", "_other"}
@@ -84,14 +84,14 @@ async def test_labels_of_categories_are_capped(make_settings: MakeSettings) -> N
 async def test_banks_are_loaded_and_unloaded_within_the_budget_and_every_frame_is_answered(make_settings: MakeSettings) -> None:
     budget = 1024 * 1024
     async with running_server(make_settings(limits={"bank_bytes": budget})) as app, AsyncClient(app.address) as client:
-        sizes = [(await fit_category(client, f"part{number}", number)).revision.bank_bytes for number in range(4)]
+        sizes = [(await fit_category(client, f"part{number}", 1)).revision.bank_bytes for number in range(4)]
         assert sum(sizes) > budget > max(sizes) * 2
         for turn in range(3):
             for number in range(4):
-                [result] = await client.inspect([Frame("1", f"part{number}", draw_part(number, 100 + turn))])
+                [result] = await client.inspect([Frame("1", f"part{number}", draw_part(1, 100 + turn))])
                 assert result.verdict is Verdict.PASS
                 assert 0 < (await scrape(app.metrics_address)).value("goldenpart_bank_bytes") <= budget
-        frames = [Frame(str(number), f"part{number}", draw_part(number, 100)) for number in range(4)]
+        frames = [Frame(str(number), f"part{number}", draw_part(1, 100)) for number in range(4)]
         answers = await asyncio.gather(*(client.inspect(frames) for _ in range(8)))
         assert {result.verdict for results in answers for result in results} == {Verdict.PASS}
         assert (await scrape(app.metrics_address)).value("goldenpart_bank_bytes") <= budget

@@ -4,9 +4,9 @@ import asyncio
 
 import grpc
 import pytest
-from small_server import MakeSettings
 from held_device import held
 from metrics_page import scrape
+from small_server import MakeSettings
 from tiny_category import SIDE_PX, draw_part, fit_category
 
 from goldenpart.client import AsyncClient, Frame, Inspection, InvalidArgument, NotInspectedReason, Overloaded, Verdict

@@ -41,11 +41,3 @@ def test_a_wrong_value_ends_with_2_and_one_clear_line(tmp_path: Path) -> None:
         "goldenpart-server: a setting is wrong.",
         "limits.frames_in_server: Input should be greater than or equal to 1 (got '0')",
     ]
-
-
-def test_an_unknown_flag_ends_with_2_and_is_named(tmp_path: Path) -> None:
-    with run_server(tmp_path, ["--frames-in-server", "8"]) as process:
-        status, log = outcome(process)
-    assert status == 2, log
-    assert "--frames-in-server" in log
-    assert "Traceback" not in log

@@ -8,13 +8,14 @@ import pytest
 import safetensors.torch
 import torch
 
-from goldenpart.server.vision.backbones.compact import COMPACT_SHA256, COMPACT_WEIGHTS, SCALES, CompactBackbone, Precision, read_released
+from goldenpart.server.vision.backbones.compact import COMPACT_SHA256, COMPACT_WEIGHTS, SCALES, CompactBackbone, read_released
 from goldenpart.server.vision.backbones.compact_network import FEATURE_STAGES, WIDTHS, CompactNetwork, fold_batch_norm
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from goldenpart.server.vision.backbones.base import Backbone
+    from goldenpart.server.vision.backbones.precision import Precision
 
 
 @pytest.fixture(scope="module")

@@ -125,7 +125,7 @@ class Plant:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(WAIT_S):
-            while not condition():  # noqa: ASYNC110 (the condition spans broker, server and worker, none of which has an event for it)
+            while not condition():
                 await asyncio.sleep(0.001)
 
     async def until_done(self, events: int) -> None:

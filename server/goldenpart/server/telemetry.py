@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from structlog.tracebacks import ExceptionDictTransformer
 
 from goldenpart.server.api.conversions import reason_of
 from goldenpart.server.errors import GoldenpartError, NotCalibratedError
@@ -27,10 +28,11 @@ def configure_logging(log_format: str, level: str) -> None:
         level: least level that is logged.
     """
     console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
+    # Tracebacks without local variables: those hold pictures, and drawing them takes seconds of the thread that owns the device.
     ending: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
         if console
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        else [structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)), structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[

@@ -4,11 +4,12 @@ A reference comes from outside, so it may only point to places the operator has 
 """
 
 import asyncio
+import importlib
 import os
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from goldenpart.worker.errors import ParkReason, SettingsError, UnreadableFrameError
@@ -69,7 +70,7 @@ class BucketPictures:
 
     def __init__(self, buckets: Sequence[str], endpoint_url: str | None = None) -> None:
         try:
-            import boto3  # type: ignore[import-not-found]  # noqa: PLC0415 (an extra, loaded only where it is wanted)
+            boto3: Any = importlib.import_module("boto3")  # an extra, loaded only where it is wanted; it has no types
         except ImportError as error:
             raise SettingsError("image_buckets is set but boto3 is missing: pip install 'goldenpart[worker,s3]'") from error
         self._buckets = frozenset(buckets)
@@ -83,12 +84,17 @@ class BucketPictures:
             raise _refuse(uri, "is not in an allowed bucket (GOLDENPART_WORKER_IMAGE_BUCKETS)")
         try:
             answer = self._client.get_object(Bucket=parts.netloc, Key=key)
-            picture = bytes(answer["Body"].read(max_bytes + 1))
+            with answer["Body"] as body:
+                picture = bytes(body.read(max_bytes + 1))
         except Exception as error:  # boto3 makes its exception classes at run time
             raise _refuse(uri, f"cannot be read: {error}") from error
         if not 1 <= len(picture) <= max_bytes:
             raise _refuse(uri, f"has {answer['ContentLength']} bytes; 1 to {max_bytes} are allowed")
         return picture
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
 
 
 class Pictures:

@@ -23,8 +23,9 @@ from tqdm import tqdm
 
 from goldenpart.server.pretraining.filter_bank import FilterBank
 from goldenpart.server.pretraining.inspection_set import InspectionSet, read_image
-from goldenpart.server.vision.backbones.compact import COMPACT_PATCH_SIZE, SCALES, CompactBackbone, Precision
+from goldenpart.server.vision.backbones.compact import COMPACT_PATCH_SIZE, SCALES, CompactBackbone
 from goldenpart.server.vision.backbones.compact_network import FEATURE_STAGES, WIDTHS, CompactNetwork, fold_batch_norm
+from goldenpart.server.vision.backbones.precision import Precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -152,8 +152,10 @@ class DeviceExecutor:
                 work()
         except BaseException as error:  # noqa: BLE001 - the thread's root: everybody who waits must learn of it
             _log.critical("device_executor_died", error=repr(error), exc_info=error)
-            self._fail_everything(error)
-            self._on_death(error)
+            try:
+                self._on_death(error)  # first: health must not say SERVING any more when the first caller learns of it
+            finally:
+                self._fail_everything(error)
         else:
             self._fail_everything(None)
 

@@ -74,7 +74,7 @@ class SimulatedCamera:
         at = 0.0
         while True:
             yield at
-            at += rng.expovariate(self._plan.rate) if self._plan.poisson else 1 / self._plan.rate
+            at += rng.expovariate(self._plan.rate) if self._plan.poisson else 1 / self._plan.rate  # 1 / inf is 0
 
     def _capture(self, number: int) -> Message:
         plan, picture = self._plan, self._pictures[number % len(self._pictures)]

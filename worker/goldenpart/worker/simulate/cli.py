@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import sys
 import tempfile
 import uuid
 from dataclasses import asdict
@@ -15,9 +16,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from goldenpart.worker.broker import URL_VARIABLE, PrivateBroker
+from goldenpart.client.demo.process import ServerProcessError
+from goldenpart.client.errors import GoldenpartError
+from goldenpart.worker.broker import URL_VARIABLE, BrokerSetupError, PrivateBroker
+from goldenpart.worker.bus import BusError
 from goldenpart.worker.bus.rabbitmq import RabbitBus
 from goldenpart.worker.labels import Address, Want
+from goldenpart.worker.simulate.bench import BenchPlan, LineBench, to_text
 from goldenpart.worker.simulate.camera import CameraPlan, SimulatedCamera
 from goldenpart.worker.simulate.chaos import ChaosOutcome, ChaosPlan, ChaosRun
 from goldenpart.worker.simulate.chaos_report import Chapter, to_markdown
@@ -27,7 +32,12 @@ from goldenpart.worker.simulate.onboarding import CATEGORY, onboard_flange
 from goldenpart.worker.simulate.pictures import Picture, drawn_pictures, folder_pictures
 from goldenpart.worker.simulate.processes import RestartableServer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Simulated cameras and PLC gateway around a Goldenpart line.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Simulated cameras and PLC gateway around a Goldenpart line.",
+)
 _console = Console(stderr=True)
 
 AmqpUrl = Annotated[str, typer.Option("--amqp-url", envvar=URL_VARIABLE, help="Broker.")]
@@ -162,6 +172,29 @@ def _run(run: ChaosRun, plan: ChaosPlan, pictures: list[Picture]) -> ChaosOutcom
     return asyncio.run(run.run(plan, pictures))
 
 
+@app.command()
+def bench(
+    backlog: Annotated[int, typer.Option(min=100, help="Frames that wait when the worker starts.")] = 1200,
+    batch_frames: Annotated[int, typer.Option(min=1, max=64)] = 16,
+) -> None:
+    """Measures the line against direct Inspect calls on the same server. Starts a broker and a server of its own."""
+    plan = BenchPlan(CATEGORY, backlog, batch_frames)
+    with tempfile.TemporaryDirectory(prefix="goldenpart-bench-") as folder, PrivateBroker() as broker:
+        server = RestartableServer()
+        try:
+            server.start()
+            onboard_flange(server.address)
+            measured = LineBench(broker, server, Path(folder), drawn_pictures(40, seed=11, size_px=128))
+            figures = asyncio.run(measured.run(plan))
+        finally:
+            server.close()
+    typer.echo(to_text(plan, figures))
+
+
 def main() -> None:
-    """Runs the command line."""
-    app()
+    """Runs the command line; what a person can mend is told in one line."""
+    try:
+        app()
+    except (GoldenpartError, ServerProcessError, BrokerSetupError, BusError, OSError) as error:
+        Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False, highlight=False)
+        sys.exit(2)

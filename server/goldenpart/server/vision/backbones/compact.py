@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import safetensors.torch
 import torch
@@ -12,18 +12,17 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 
 from goldenpart.server.vision.backbones.compact_network import FEATURE_STAGES, MEAN, STD, WIDTHS, CompactNetwork
+from goldenpart.server.vision.backbones.precision import Precision, torch_dtype
 
 if TYPE_CHECKING:
     from goldenpart.server.vision.backbones.base import Rgb
 
 COMPACT_WEIGHTS = Path(__file__).with_name("weights") / "compact.safetensors"
-COMPACT_SHA256 = "e219889d0e92c612ccfdb1aa024fc37601e02fdd10c9c13b99904066ac5c8c93"
+COMPACT_SHA256 = "f85698ca11040bec24e968c5359a23dbaa4f4c6247f468bb90b29a171fa468cd"
 COMPACT_PATCH_SIZE = 8
 DEFAULT_LAYERS = (1, 2, 3)
 SCALES = "stage_scales"  # key of the (3,) float32 tensor that brings every stage to the same mean token length
 
-Precision = Literal["fp32", "bf16", "fp16"]
-_DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _CPU = torch.device("cpu")
 
 
@@ -38,7 +37,8 @@ class CompactBackbone:
     Args:
         weights: safetensors file written by `goldenpart.server.pretraining.export`; None takes the packaged one and verifies its digest.
         device: where to compute.
-        precision: arithmetic of the convolutions; tokens are float32 in any case. "fp16" is meant for CUDA.
+        precision: arithmetic of the convolutions; tokens are float32 in any case. "fp16" is meant for CUDA;
+            "bf16" takes half the time of "fp32" on processors with AVX512-BF16 or AMX.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -52,7 +52,7 @@ class CompactBackbone:
         self._scales = [float(scale) for scale in tensors.pop(SCALES)]
         network = CompactNetwork(FEATURE_STAGES, folded=True).eval().requires_grad_(requires_grad=False)
         network.load_state_dict(tensors)
-        self._device, self._dtype = device, _DTYPES[precision]
+        self._device, self._dtype = device, torch_dtype(precision)
         self._network = network.to(device, self._dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own hints lack it
 
     @property
