@@ -18,6 +18,7 @@ from goldenpart.worker.bus import (
     LineSession,
     Message,
     Queue,
+    QueueState,
     SessionLostError,
     Topology,
     TopologyConflictError,
@@ -110,6 +111,17 @@ async def test_messages_arrive_in_the_order_of_publish_calls(session: LineSessio
     await asyncio.gather(*confirms)
     await session.consume(queue, 1000, inbox)
     assert [int(d.message.body) for d in await inbox.wait_for(300)] == list(range(300))
+
+
+async def test_state_of_a_queue_tells_ready_messages_and_consumers(session: LineSession, names: Callable[[str], str]) -> None:
+    queue = names("inspect")
+    await session.declare(Topology((), (quorum(queue),), ()))
+    assert await session.state_of(queue) == QueueState(0, 0)
+    await asyncio.gather(*(session.publish("", queue, Message(b"")) for _ in range(3)))
+    inbox = Inbox()
+    await session.consume(queue, 1, inbox)
+    await inbox.wait_for(1)
+    assert await session.state_of(queue) == QueueState(2, 1)
 
 
 async def test_prefetch_bounds_what_is_outstanding_and_acks_make_room(session: LineSession, names: Callable[[str], str]) -> None:

@@ -84,10 +84,7 @@ class Plant:
 
     async def depth(self) -> int:
         """Asks for the ready messages of the queue."""
-        channel = await self.session._open_channel()
-        answer = await channel.call("queue_declare", queue=self.queue, passive=True)
-        await channel.close()
-        return int(answer.method.message_count)
+        return (await self.session.state_of(self.queue)).ready
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[Line]:

@@ -7,13 +7,12 @@ import struct
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import grpc
 import numpy as np
 import pytest
-from conftest import MakeSettings
 from PIL import Image
 from tiny_category import RECIPE, SIDE_PX, Pixels, draw_part, fit_category, golden_parts
 
@@ -21,6 +20,7 @@ from goldenpart.client import Client, Frame, GoldenpartError, NamedImage, Recipe
 from goldenpart.client.demo.process import ServerProcess
 from goldenpart.client.errors import error_from_rpc
 from goldenpart.server.app import App, running_server
+from goldenpart.server.settings import Settings
 from goldenpart.v1 import (
     category_pb2,
     category_pb2_grpc,
@@ -31,6 +31,7 @@ from goldenpart.v1 import (
     onboarding_pb2_grpc,
 )
 
+MakeSettings = Callable[..., Settings]
 CATEGORY, SEED = "bad-input", 11
 MEBIBYTE = 1 << 20
 
@@ -61,7 +62,7 @@ def raw(width_px: int, height_px: int, length: int, stride_bytes: int = 0, pixel
             width_px=width_px,
             height_px=height_px,
             stride_bytes=stride_bytes,
-            pixel_format=image_pb2.PixelFormat.ValueType(pixel_format),
+            pixel_format=cast("Any", pixel_format),  # also numbers that the contract lacks
         )
     )
 
@@ -159,7 +160,8 @@ BAD_FRAMES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
 
 
 def frame(**changes: Any) -> inspection_pb2.Frame:
-    return inspection_pb2.Frame(**({"frame_id": "bad", "category": CATEGORY, "image": file_of(GOOD_PNG)} | changes))
+    fields: dict[str, Any] = {"frame_id": "bad", "category": CATEGORY, "image": file_of(GOOD_PNG), **changes}
+    return inspection_pb2.Frame(**fields)
 
 
 @pytest.mark.parametrize("name", BAD_FRAMES)
@@ -198,9 +200,8 @@ def test_frame_ids_are_unique_within_a_call(stubs: Stubs) -> None:
 
 
 def fit_config(**changes: Any) -> onboarding_pb2.FitRequest:
-    return onboarding_pb2.FitRequest(
-        config=onboarding_pb2.FitConfig(**({"category": CATEGORY, "recipe": requests.recipe(RECIPE)} | changes))
-    )
+    fields: dict[str, Any] = {"category": CATEGORY, "recipe": requests.recipe(RECIPE), **changes}
+    return onboarding_pb2.FitRequest(config=onboarding_pb2.FitConfig(**fields))
 
 
 def golden(image: image_pb2.Image | None = None, name: str = "part", number: int = 0) -> onboarding_pb2.FitRequest:
@@ -394,7 +395,7 @@ def calibrate_config(**changes: Any) -> onboarding_pb2.CalibrateRequest:
 
 def labelled(number: int, image: image_pb2.Image | None = None, name: str = "", label: int = 1) -> onboarding_pb2.CalibrateRequest:
     image = image or file_of(encoded(draw_part(SEED, number), "PNG"))
-    message = onboarding_pb2.LabelledImage(name=name or f"normal-{number}", image=image, label=onboarding_pb2.Label.ValueType(label))
+    message = onboarding_pb2.LabelledImage(name=name or f"normal-{number}", image=image, label=cast("Any", label))
     return onboarding_pb2.CalibrateRequest(image=message)
 
 

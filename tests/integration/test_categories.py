@@ -12,7 +12,6 @@ from pathlib import Path
 
 import grpc
 import pytest
-from conftest import MakeSettings
 from tiny_category import RECIPE, draw_defect, draw_part, fit_category, golden_parts
 
 from goldenpart.client import (
@@ -31,8 +30,10 @@ from goldenpart.client import (
 from goldenpart.client.demo.process import ServerProcess
 from goldenpart.server.app import running_server
 from goldenpart.server.registry.manifest import Manifest
+from goldenpart.server.settings import Settings
 from goldenpart.v1 import category_pb2, category_pb2_grpc
 
+MakeSettings = Callable[..., Settings]
 SEED = 41
 FRAME = draw_part(SEED, 100)
 STRIP = ((0.0, 0.0), (1.0, 0.0), (1.0, 0.1), (0.0, 0.1))
@@ -55,7 +56,7 @@ def test_pages_hold_every_category_once(client: Client) -> None:
     for name in names:
         client.fit(name, golden_parts(SEED)[:1], recipe=RECIPE)
     with grpc.insecure_channel(client.address) as channel:
-        stub = category_pb2_grpc.CategoryServiceStub(channel)  # type: ignore[no-untyped-call]
+        stub = category_pb2_grpc.CategoryServiceStub(channel)
         pages, token = [], ""
         while True:
             page = stub.ListCategories(category_pb2.ListCategoriesRequest(page_size=3, page_token=token))
@@ -99,7 +100,8 @@ def test_rolling_back_brings_the_old_verdict_back(client: Client) -> None:
     done = client.activate("rollback", "r0001", etag=client.get_category("rollback").etag)
     assert (done.previous_revision, done.category.active_revision) == ("r0002", "r0001")
     again = judge(client, "rollback")
-    assert (again.revision, again.score, again.verdict) == ("r0001", pytest.approx(first.score, rel=1e-5), Verdict.PASS)
+    assert (again.revision, again.verdict) == ("r0001", Verdict.PASS)
+    assert again.score == pytest.approx(first.score, rel=1e-5)
     assert failure(lambda: client.delete_revision("rollback", "r0001")).reason == "REVISION_ACTIVE"
     client.delete_revision("rollback", "r0002")
     assert judge(client, "rollback", "r0002").reason is NotInspectedReason.UNKNOWN_REVISION
@@ -218,14 +220,14 @@ def test_a_file_that_is_no_export_adds_nothing(client: Client, exported: Path, t
     assert [category.category for category in client.list_categories()] == before
     assert failure(lambda: client.import_revision(exported, category="../x")).reason == "INVALID_CATEGORY_NAME"
     assert failure(lambda: client.import_revision(exported, etag="stale")).reason == "ETAG_MISMATCH"
-    assert [revision.revision for revision in client.list_revisions("traveller")] == ["r0001"]
+    assert client.get_category("traveller").revision_count == 1
 
 
 def test_an_import_begins_with_its_config(client: Client) -> None:
     chunk = category_pb2.ImportRevisionRequest(chunk=b"x")
     config = category_pb2.ImportRevisionRequest(config=category_pb2.ImportConfig())
     with grpc.insecure_channel(client.address) as channel:
-        stub = category_pb2_grpc.CategoryServiceStub(channel)  # type: ignore[no-untyped-call]
+        stub = category_pb2_grpc.CategoryServiceStub(channel)
         for messages, words in (([], "config"), ([chunk], "config"), ([config, config], "must be a chunk")):
             with pytest.raises(grpc.RpcError, match=words) as caught:
                 stub.ImportRevision(iter(messages))

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -32,7 +33,8 @@ async def test_every_waiting_frame_and_fit_is_answered_and_health_follows(make_s
         grpc.aio.insecure_channel(app.address) as channel,
     ):
         await fit_category(client, "part", 1)
-        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=""))
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        watch = health.Watch(health_pb2.HealthCheckRequest(service=""))
         assert (await watch.read()).status != NOT_SERVING
         async with held(app.executor) as let_go:
             dying = asyncio.create_task(app.executor.run_slice(lose_device))

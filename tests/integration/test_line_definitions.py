@@ -36,6 +36,8 @@ def broker() -> Iterator[PrivateBroker]:
     with PrivateBroker(definitions=FOLDER / "definitions.json") as broker:
         for user in USERS:
             broker.control("change_password", user, PASSWORD)
+        broker.control("add_user", "goldenpart-admin", PASSWORD)
+        broker.control("set_permissions", "goldenpart-admin", ".*", ".*", ".*")
         yield broker
 
 
@@ -103,13 +105,13 @@ async def test_nobody_else_declares_queues(sessions: Sessions, user: str) -> Non
 
 
 async def test_frames_that_no_queue_takes_go_to_the_parking_lot(sessions: Sessions, broker: PrivateBroker) -> None:
-    camera, worker = await sessions.of("camera"), await sessions.of("worker")
-    await worker.declare(line_topology())
-    broker.control("eval", 'rabbit_binding:remove({binding, {resource, <<"/">>, exchange, <<"goldenpart.frames">>}, <<"#">>, '
-                   '{resource, <<"/">>, queue, <<"goldenpart.inspect">>}, []}, <<"test">>).')  # fmt: skip
-    try:
-        await camera.publish(FRAMES_EXCHANGE, "nobodys.own.camera", Message(b"stray", message_id="m"), mandatory=True)
-    finally:
-        await worker.declare(line_topology())
-    depths = dict(line.split() for line in broker.control("list_queues", "name", "messages").splitlines() if line.startswith("goldenpart"))
-    assert int(depths[PARKED_QUEUE]) >= 1
+    camera, admin = await sessions.of("camera"), await sessions.of("admin")
+    await admin.declare(line_topology())
+    exchange = '{resource, <<"/">>, exchange, <<"goldenpart.frames">>}'
+    queue = '{resource, <<"/">>, queue, <<"goldenpart.inspect">>}'
+    binding = f'{{binding, {exchange}, <<"#">>, {queue}, []}}'
+    broker.control("eval", f'rabbit_binding:remove({binding}, <<"test">>).')
+    before = (await admin.state_of(PARKED_QUEUE)).ready
+    await camera.publish(FRAMES_EXCHANGE, "nobodys.own.camera", Message(b"stray", message_id="m"), mandatory=True)
+    assert (await admin.state_of(PARKED_QUEUE)).ready == before + 1
+    await admin.declare(line_topology())

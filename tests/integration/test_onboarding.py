@@ -3,7 +3,7 @@
 import asyncio
 import io
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ import grpc
 import grpc.aio
 import numpy as np
 import pytest
-from conftest import MakeSettings
 from PIL import Image
 from tiny_category import RECIPE, SIDE_PX, Pixels, draw_defect, draw_part, fit_category, golden_parts
 
@@ -39,8 +38,10 @@ from goldenpart.client import (
     requests,
 )
 from goldenpart.server.app import App, running_server
+from goldenpart.server.settings import Settings
 from goldenpart.v1 import onboarding_pb2, onboarding_pb2_grpc
 
+MakeSettings = Callable[..., Settings]
 SEED = 31
 PATCHES = 64
 """Patches of a picture with the tiny recipe: 64 px in patches of 8."""
@@ -266,7 +267,7 @@ class HeldUpload:
 
 
 def stub(channel: grpc.aio.Channel) -> Any:
-    return onboarding_pb2_grpc.OnboardingServiceStub(channel)  # type: ignore[no-untyped-call]
+    return onboarding_pb2_grpc.OnboardingServiceStub(channel)
 
 
 async def fit_when_free(client: AsyncClient, category: str) -> str:

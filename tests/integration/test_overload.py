@@ -90,7 +90,8 @@ async def test_pixels_are_bounded_too(make_settings: MakeSettings) -> None:
 async def test_a_stream_gets_its_surplus_as_outcomes_counted_once(make_settings: MakeSettings) -> None:
     async with running_server(make_settings(limits={"frames_in_server": LIMIT})) as app, AsyncClient(app.address) as client:
         await fit_category(client, "part", 1)
-        refused, inspected = [], []
+        refused: list[Inspection] = []
+        inspected: list[Inspection] = []
         async with held(app.executor) as let_go:
             async for result in client.inspect_stream(frames(20)):
                 (refused if result.reason is NotInspectedReason.OVERLOADED else inspected).append(result)
@@ -120,12 +121,16 @@ async def test_cancelled_calls_give_their_room_back_while_the_device_is_busy(mak
                 call.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
             filling = [asyncio.create_task(inspect_as_told(client, number)) for number in range(LIMIT)]
-            with pytest.raises(Overloaded):  # they are in: there is no room for one more
-                while True:
-                    await client.inspect([Frame("x", "part", draw_part(1, 1), budget_ms=1)])
+            with pytest.raises(Overloaded):
+                await inspect_on_and_on(client)  # until they are in, and there is no room for one more
             assert app.executor.waiting <= LIMIT
             let_go()
             assert {(await call).verdict for call in filling} == {Verdict.PASS}
+
+
+async def inspect_on_and_on(client: AsyncClient) -> None:
+    while True:
+        await client.inspect([Frame("x", "part", draw_part(1, 1), budget_ms=1)])
 
 
 async def inspect_as_told(client: AsyncClient, number: int) -> Inspection:

@@ -73,3 +73,12 @@ def test_neighbourhood_is_averaged_inside_the_grid(side: int) -> None:
         for column in range(6):
             around = grid[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1]
             np.testing.assert_allclose(vectors[6 * row + column], around.mean(axis=(0, 1)), rtol=1e-5, atol=1e-6)
+
+
+def test_centred_cosine_measures_angles_about_the_centre() -> None:
+    recipe = Recipe(metric=Metric.CENTRED_COSINE, resolution_px=32)
+    plain = to_vectors(tokens(), prepared(), RAW)
+    centre = plain.mean(axis=0)
+    shifted = plain - centre
+    expected = shifted / np.linalg.norm(shifted, axis=1, keepdims=True)
+    np.testing.assert_allclose(to_vectors(tokens(), prepared(), recipe, centre), expected, atol=1e-6)

@@ -87,7 +87,7 @@ async def test_every_frame_gets_its_outcome_in_order(pool: ThreadPoolExecutor, d
     subject, tally = inspector(pool, device)
     wrong = NotInspected("wrong", "part", InvalidFrameError("no id"), 0.0)
     junk = Frame("junk", "part", EncodedImage(b"text"), frame(0).wanted, "", None)
-    frames = [frame(0), wrong, frame(1, category="nowhere"), junk, frame(2, category="broken"), frame(3)]
+    frames: list[Frame | NotInspected] = [frame(0), wrong, frame(1, category="nowhere"), junk, frame(2, category="broken"), frame(3)]
     outcomes = await subject.inspect(frames)
     assert reasons(outcomes) == [None, "INVALID_FRAME", "UNKNOWN_CATEGORY", "UNSUPPORTED_FORMAT", "SERVER_ERROR", None]
     assert [outcome.frame.frame_id for outcome in outcomes if isinstance(outcome, Inspection)] == ["0", "3"]

@@ -15,7 +15,9 @@ from goldenpart.server.vision.calibration import ThresholdRequest, calibrate_lef
 from goldenpart.server.vision.scoring import WorstPatch
 
 CALIBRATION = calibrate_left_out((0.1, 0.2, 0.3), ThresholdRequest())
-NEAREST = Nearest(WorstPatch(0, 0, 0.1, 0, 0, 0, 0.0), (0, 0, 8, 8), "golden", (0, 0, 8, 8))
+NEAREST = Nearest(
+    WorstPatch(row=0, column=0, distance=0.1, golden=0, golden_row=0, golden_column=0, angle_deg=0.0), (0, 0, 8, 8), "golden", (0, 0, 8, 8)
+)
 
 
 def inspection(category: str, score: float, *, calibrated: bool = True) -> Inspection:
@@ -98,7 +100,7 @@ def test_a_traceback_shows_no_local_variables(log_format: str, capsys: pytest.Ca
     configure_logging(log_format, "warning")
     picture = "pixels of a secret part"
     try:
-        raise ValueError(len(picture))
+        _ = picture.index("not in it")
     except ValueError:
         structlog.get_logger("test").error("frame_broke", category="part", exc_info=sys.exc_info())
     structlog.get_logger("test").info("not_at_this_level")

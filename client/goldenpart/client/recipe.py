@@ -22,6 +22,7 @@ class Metric(StrEnum):
     """Distance between patch tokens."""
 
     COSINE = "COSINE"
+    CENTRED_COSINE = "CENTRED_COSINE"
     EUCLIDEAN = "EUCLIDEAN"
 
 

@@ -24,6 +24,7 @@ class Metric(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     METRIC_UNSPECIFIED: _ClassVar[Metric]
     METRIC_COSINE: _ClassVar[Metric]
     METRIC_EUCLIDEAN: _ClassVar[Metric]
+    METRIC_CENTRED_COSINE: _ClassVar[Metric]
 
 class Aggregate(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -54,6 +55,7 @@ RESIZE_STRETCH: Resize
 METRIC_UNSPECIFIED: Metric
 METRIC_COSINE: Metric
 METRIC_EUCLIDEAN: Metric
+METRIC_CENTRED_COSINE: Metric
 AGGREGATE_UNSPECIFIED: Aggregate
 AGGREGATE_MAX: Aggregate
 AGGREGATE_MEAN: Aggregate

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from goldenpart.server.vision.overlay import OverlayCaption, render_overlay
-
 from goldenpart.server.runtime.inspection import Frame, Inspection, Nearest, Timings
 from goldenpart.server.runtime.loaded import LoadedRevision
 from goldenpart.server.vision.calibration import Judgement
 from goldenpart.server.vision.heatmap import PNG_SCALE, Heat, Region, draw_heat, encode_heat, find_regions
 from goldenpart.server.vision.image import Rgb8
+from goldenpart.server.vision.overlay import OverlayCaption, render_overlay
 from goldenpart.server.vision.preparation import PreparedImage, plan_geometry
 from goldenpart.server.vision.scoring import ScoredImage
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,15 +32,20 @@ class BankContent:
         vectors: (M, D) float32, ordered by golden part.
         origins: (M, 4) int32, see `Origins`.
         radius: upper bound of the distance of a dropped vector to the bank, in the coreset's projected space.
+        centre: (D,) float32, mean token of the golden parts, subtracted from every token; None unless the metric is ``centred_cosine``.
     """
 
     vectors: Vectors
     origins: Origins
     radius: float
+    centre: Vectors | None = None
 
     def to_bytes(self) -> bytes:
         """Serialise as safetensors; the same content gives the same bytes."""
-        return save_tensors({"vectors": self.vectors, "origins": self.origins, "radius": np.array([self.radius], np.float64)})
+        tensors: dict[str, npt.NDArray[Any]] = {"vectors": self.vectors, "origins": self.origins, "radius": np.array([self.radius])}
+        if self.centre is not None:
+            tensors["centre"] = self.centre
+        return save_tensors(tensors)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> BankContent:
@@ -52,12 +58,13 @@ class BankContent:
             tensors = load_tensors(data)
             vectors, origins = tensors["vectors"], tensors["origins"]
             radius = float(tensors["radius"][0])
-            sound = _is_sound(vectors, origins)
+            centre = tensors.get("centre")
+            sound = _is_sound(vectors, origins) and (centre is None or (centre.dtype == np.float32 and centre.shape == vectors.shape[1:]))
         except Exception as error:  # safetensors raises its own and struct's errors
             raise RevisionDamagedError(f"The bank cannot be read: {error}.", file="bank.safetensors") from error
         if not sound:
             raise RevisionDamagedError("The bank's tensors do not have the shapes, types and order of a bank.", file="bank.safetensors")
-        return cls(np.ascontiguousarray(vectors), np.ascontiguousarray(origins), radius)
+        return cls(np.ascontiguousarray(vectors), np.ascontiguousarray(origins), radius, centre)
 
     def digest(self) -> str:
         """Hex sha256 of `to_bytes`."""
@@ -147,7 +154,7 @@ class Bank:
 
 def _to_metric(squared: Vectors, metric: Metric) -> Vectors:
     """|a - b|^2 / 2 = 1 - cos(a, b) for unit vectors."""
-    return squared / np.float32(2.0) if metric is Metric.COSINE else np.sqrt(squared)
+    return np.sqrt(squared) if metric is Metric.EUCLIDEAN else squared / np.float32(2.0)
 
 
 def _is_sound(vectors: npt.NDArray[np.generic], origins: npt.NDArray[np.generic]) -> bool:

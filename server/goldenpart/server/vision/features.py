@@ -14,7 +14,7 @@ from goldenpart.server.vision.preparation import PreparedImage
 from goldenpart.server.vision.recipe import Metric, Recipe
 
 Vectors = npt.NDArray[np.float32]
-"""(N, D) float32; of unit length for the metric ``cosine``."""
+"""(N, D) float32; of unit length for the cosine metrics."""
 
 
 def extract_tokens(backbone: Backbone, pixels: Sequence[npt.NDArray[np.uint8]], layers: tuple[int, ...]) -> torch.Tensor:
@@ -35,13 +35,14 @@ def extract_tokens(backbone: Backbone, pixels: Sequence[npt.NDArray[np.uint8]], 
     return backbone.patch_tokens((images - shift[:, None, None]) / scale[:, None, None], layers)
 
 
-def to_vectors(tokens: torch.Tensor, prepared: PreparedImage, recipe: Recipe) -> Vectors:
+def to_vectors(tokens: torch.Tensor, prepared: PreparedImage, recipe: Recipe, centre: Vectors | None = None) -> Vectors:
     """Turn one picture's tokens into search vectors, inspected patches only, in row-major order.
 
     Args:
         tokens: (h, w, D) float32.
         prepared: the picture they came from.
         recipe: neighbourhood and metric.
+        centre: (D,) float32, subtracted first; None where the metric has none.
 
     Returns:
         (N, D) float32, N = number of inspected patches.
@@ -53,6 +54,8 @@ def to_vectors(tokens: torch.Tensor, prepared: PreparedImage, recipe: Recipe) ->
     vectors = tokens.reshape(-1, tokens.shape[-1])
     if not prepared.inspected.all():
         vectors = vectors[torch.from_numpy(prepared.inspected.reshape(-1)).to(vectors.device)]
-    if recipe.metric is Metric.COSINE:
+    if centre is not None:
+        vectors = vectors - torch.from_numpy(centre).to(vectors.device)
+    if recipe.metric is not Metric.EUCLIDEAN:
         vectors = F.normalize(vectors, dim=1)
     return vectors.contiguous().cpu().numpy()

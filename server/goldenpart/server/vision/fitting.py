@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,10 +12,10 @@ import numpy as np
 from goldenpart.server.vision.backbones import Backbone
 from goldenpart.server.vision.bank import GOLDEN, Bank, BankContent, Origins
 from goldenpart.server.vision.coreset import VectorSampler, open_sampler
-from goldenpart.server.vision.features import extract_tokens, to_vectors
+from goldenpart.server.vision.features import Vectors, extract_tokens, to_vectors
 from goldenpart.server.vision.inference import Query, batches_of_one_shape, score_batch
 from goldenpart.server.vision.preparation import PreparedImage
-from goldenpart.server.vision.recipe import Recipe
+from goldenpart.server.vision.recipe import Metric, Recipe
 
 Shown = tuple[PreparedImage, ...]
 """A golden part at every angle of the recipe, unrotated first."""
@@ -53,6 +54,7 @@ class BankBuilder:
         self._recipe = recipe
         self._shown = [picture for shown in golden_parts for picture in shown]
         self._origins = _number_patches(golden_parts)
+        self._centre: Vectors | None = None
         self._sampler: VectorSampler = open_sampler(recipe, len(self._origins), backbone.device)
 
     @property
@@ -62,23 +64,38 @@ class BankBuilder:
 
     def steps(self) -> Iterator[Progress]:
         """Do the work; every `next` takes well under a second on a CPU with `compact`."""
+        if self._recipe.metric is Metric.CENTRED_COSINE:
+            yield from self._find_centre()
         starts = np.cumsum([0, *(int(picture.inspected.sum()) for picture in self._shown)])
+        offset, done = 0 if self._centre is None else len(self._shown), 0
+        for places in batches_of_one_shape(self._shown):
+            tokens = extract_tokens(self._backbone, [self._shown[place].pixels for place in places], self._recipe.layers)
+            for place, grid in zip(places, tokens, strict=True):
+                vectors = to_vectors(grid, self._shown[place], self._recipe, self._centre)
+                for thinning in self._sampler.add(vectors, np.arange(starts[place], starts[place + 1])):
+                    yield Progress(Stage.CORESET, thinning.done, thinning.total)
+            done += len(places)
+            yield Progress(Stage.EMBEDDING, offset + done, offset + len(self._shown))
+        for thinning in self._sampler.finish():
+            yield Progress(Stage.CORESET, thinning.done, thinning.total)
+
+    def _find_centre(self) -> Iterator[Progress]:
+        """Average all inspected tokens in a pass of its own, so that memory stays at one batch."""
+        plain = dataclasses.replace(self._recipe, metric=Metric.EUCLIDEAN)
+        total = np.zeros(self._backbone.dimension(self._recipe.layers), np.float64)
         done = 0
         for places in batches_of_one_shape(self._shown):
             tokens = extract_tokens(self._backbone, [self._shown[place].pixels for place in places], self._recipe.layers)
             for place, grid in zip(places, tokens, strict=True):
-                vectors = to_vectors(grid, self._shown[place], self._recipe)
-                for thinning in self._sampler.add(vectors, np.arange(starts[place], starts[place + 1])):
-                    yield Progress(Stage.CORESET, thinning.done, thinning.total)
+                total += to_vectors(grid, self._shown[place], plain).sum(axis=0, dtype=np.float64)
             done += len(places)
-            yield Progress(Stage.EMBEDDING, done, len(self._shown))
-        for thinning in self._sampler.finish():
-            yield Progress(Stage.CORESET, thinning.done, thinning.total)
+            yield Progress(Stage.EMBEDDING, done, 2 * len(self._shown))
+        self._centre = (total / self.patches).astype(np.float32)
 
     def content(self) -> BankContent:
         """Return the bank once `steps` is exhausted."""
         vectors, rows = self._sampler.kept()
-        return BankContent(vectors, self._origins[rows], self._sampler.radius)
+        return BankContent(vectors, self._origins[rows], self._sampler.radius, self._centre)
 
 
 def left_out_scores(bank: Bank, backbone: Backbone, golden_parts: Sequence[Shown]) -> Iterator[float]:

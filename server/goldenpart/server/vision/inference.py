@@ -61,7 +61,9 @@ def score_batch(backbone: Backbone, queries: Sequence[Query]) -> list[ScoredQuer
     """
     started = time.perf_counter()
     tokens = extract_tokens(backbone, [query.prepared.pixels for query in queries], queries[0].bank.recipe.layers)
-    vectors = [to_vectors(grid, query.prepared, query.bank.recipe) for grid, query in zip(tokens, queries, strict=True)]
+    vectors = [
+        to_vectors(grid, query.prepared, query.bank.recipe, query.bank.content.centre) for grid, query in zip(tokens, queries, strict=True)
+    ]
     backbone_s = time.perf_counter() - started
     answers: dict[int, ScoredQuery] = {}
     for places in _by_bank(queries):

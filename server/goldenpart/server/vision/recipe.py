@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,6 +19,7 @@ class Metric(StrEnum):
     """Distance between patch tokens."""
 
     COSINE = "cosine"
+    CENTRED_COSINE = "centred_cosine"
     EUCLIDEAN = "euclidean"
 
 
@@ -165,8 +165,11 @@ SEED = Recipe(
 
 
 def default_recipe(backbone: str) -> Recipe:
-    """Return the preset ``default`` for a backbone: the resolution follows what each was trained for."""
-    return dataclasses.replace(Recipe(), backbone=backbone, resolution_px=_DEFAULT_RESOLUTION_PX.get(backbone, 448))
+    """Return the preset ``default`` for a backbone.
 
-
-_DEFAULT_RESOLUTION_PX = {"compact": 256}  # measured: see weights/MODEL_CARD.md
+    `compact` was trained on small pictures and ends in a ReLU: it wants fewer pixels, and angles about the mean token rather than about 0,
+    where all its tokens share one direction (measured: weights/MODEL_CARD.md).
+    """
+    if backbone == "compact":
+        return Recipe(backbone=backbone, resolution_px=256, metric=Metric.CENTRED_COSINE)
+    return Recipe(backbone=backbone)

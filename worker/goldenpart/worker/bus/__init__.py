@@ -8,7 +8,7 @@ from goldenpart.worker.bus.errors import (
     TopologyConflictError,
     UnroutableError,
 )
-from goldenpart.worker.bus.message import Delivery, Message
+from goldenpart.worker.bus.message import Delivery, Message, QueueState
 from goldenpart.worker.bus.port import LineBus, LineSession
 from goldenpart.worker.bus.shape import Binding, Exchange, Queue, Topology
 
@@ -23,6 +23,7 @@ __all__ = [
     "Message",
     "PublishRefusedError",
     "Queue",
+    "QueueState",
     "SessionLostError",
     "Topology",
     "TopologyConflictError",

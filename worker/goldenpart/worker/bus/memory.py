@@ -19,7 +19,7 @@ from goldenpart.worker.bus.errors import (
     TopologyConflictError,
     UnroutableError,
 )
-from goldenpart.worker.bus.message import Delivery, Message
+from goldenpart.worker.bus.message import Delivery, Message, QueueState
 from goldenpart.worker.bus.port import OnDelivery
 from goldenpart.worker.bus.shape import Binding, Exchange, Queue, Topology
 
@@ -149,6 +149,11 @@ class MemorySession:
             if self._bus.queues.setdefault(queue.name, _Store(queue)).queue != queue:
                 raise TopologyConflictError(f"queue {queue.name!r} exists with other arguments")
         self._bus.bindings += [binding for binding in topology.bindings if binding not in self._bus.bindings]
+
+    async def state_of(self, queue: str) -> QueueState:
+        """See `LineSession.state_of`."""
+        self._check_open()
+        return QueueState(len(self._bus.queues[queue].ready), len(self._bus.queues[queue].consumers))
 
     async def consume(self, queue: str, prefetch: int, on_delivery: OnDelivery) -> str:
         """See `LineSession.consume`."""

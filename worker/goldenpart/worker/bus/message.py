@@ -56,3 +56,16 @@ class Delivery:
     def redelivered(self) -> bool:
         """Tells whether an earlier delivery of this message was not acked."""
         return self.attempt > 1
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """Tells how a queue is at this moment.
+
+    Attributes:
+        ready: Messages that no consumer has.
+        consumers: Consumers, standing by or not.
+    """
+
+    ready: int
+    consumers: int

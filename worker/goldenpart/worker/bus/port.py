@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from goldenpart.worker.bus.errors import BusError
-from goldenpart.worker.bus.message import Delivery, Message
+from goldenpart.worker.bus.message import Delivery, Message, QueueState
 from goldenpart.worker.bus.shape import Topology
 
 OnDelivery = Callable[[Delivery], None]
@@ -34,6 +34,9 @@ class LineSession(Protocol):
             TopologyConflictError: Something is there with other properties, or this user may not declare it.
             SessionLostError: The session broke meanwhile.
         """
+
+    async def state_of(self, queue: str) -> QueueState:
+        """Asks how an existing queue is now; the broker's own statistics may be seconds old."""
 
     async def consume(self, queue: str, prefetch: int, on_delivery: OnDelivery) -> str:
         """Starts a consumer and returns its name.

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from goldenpart.worker.broker import PrivateBroker
+from goldenpart.worker.bus import BusError, QueueState
 from goldenpart.worker.bus.rabbitmq import RabbitBus
 from goldenpart.worker.labels import Address
 from goldenpart.worker.simulate.camera import CameraPlan, SimulatedCamera
@@ -103,7 +104,7 @@ class ChaosRun:
         run = uuid.uuid4().hex[:8]
         worker = SupervisedWorker(self.worker_settings(), self.folder / "worker.log")
         await worker.start()
-        await self._until_consumed(plan)
+        await self._until(plan, lambda queue: queue.consumers > 0)
         gateway = SimulatedGateway(self._bus("gateway"), f"goldenpart.gateway.{run}", "#", self._on_verdict)
         self._last_event = started = time.monotonic()
         disturbances: list[tuple[int, str]] = []
@@ -113,17 +114,15 @@ class ChaosRun:
             breaking = asyncio.create_task(self._break(plan, worker, disturbances))
             try:
                 await self._until_answered(plan, [breaking, *sending])
-                await self._until_empty(plan)
+                await self._until(plan, lambda queue: queue.ready == 0)
             finally:
                 for task in (breaking, *sending):
                     task.cancel()
                 await asyncio.gather(breaking, *sending, return_exceptions=True)
                 seconds = self._last_event - started
                 worker_exit = await worker.stop()
-        depth = await asyncio.to_thread(self._counts, "messages")
         resent = sum(camera.resent for camera in cameras)
-        parked = depth.get(PARKED_QUEUE, 0)
-        left = depth.get(INSPECT_QUEUE, 0)
+        parked, left = (await self._state_of(PARKED_QUEUE)).ready, (await self._state_of(INSPECT_QUEUE)).ready
         return ChaosOutcome(self.ledger.balance(), tuple(disturbances), seconds, resent, worker_exit, left, parked)
 
     def worker_settings(self) -> dict[str, str]:
@@ -171,26 +170,23 @@ class ChaosRun:
                 return
             await asyncio.sleep(POLL_S)
 
-    async def _until_empty(self, plan: ChaosPlan) -> None:
-        """Waits for what cameras sent twice: it is answered again, with the same event."""
+    async def _until(self, plan: ChaosPlan, condition: Callable[[QueueState], bool]) -> None:
+        """Waits for a state of the inspect queue: a worker that listens, or nothing left of what cameras sent twice."""
         end = time.monotonic() + plan.patience_s
         while time.monotonic() < end:
-            if not (await asyncio.to_thread(self._counts, "messages")).get(INSPECT_QUEUE, 0):
-                return
+            try:
+                if condition(await self._state_of(INSPECT_QUEUE)):
+                    return
+            except BusError:
+                pass  # the worker has not declared it yet
             await asyncio.sleep(POLL_S)
 
-    async def _until_consumed(self, plan: ChaosPlan) -> None:
-        """Waits for the worker, so that no frame's time runs before there is one."""
-        end = time.monotonic() + plan.patience_s
-        while time.monotonic() < end:
-            if (await asyncio.to_thread(self._counts, "consumers")).get(INSPECT_QUEUE, 0):
-                return
-            await asyncio.sleep(POLL_S)
-
-    def _counts(self, column: str) -> dict[str, int]:
-        lines = self.broker.control("list_queues", "name", column).splitlines()
-        words = [line.split() for line in lines if line.startswith("goldenpart.")]
-        return {name: int(count) for name, count in words}
+    async def _state_of(self, queue: str) -> QueueState:
+        session = await self._bus("observer").connect()
+        try:
+            return await session.state_of(queue)
+        finally:
+            await session.close()
 
 
 _DEEDS = {"worker": "kill -9 the worker", "server": "kill -9 the server and start it again", "broker": "restart the broker"}

@@ -12,7 +12,7 @@ from typing import Any
 from pika import exceptions
 
 from goldenpart.worker.bus.errors import BusError, SessionLostError, TopologyConflictError
-from goldenpart.worker.bus.message import Delivery, Message
+from goldenpart.worker.bus.message import Delivery, Message, QueueState
 from goldenpart.worker.bus.port import OnDelivery
 from goldenpart.worker.bus.rabbitmq.confirms import ConfirmingPublisher
 from goldenpart.worker.bus.rabbitmq.connection import Channel, Connection, settle
@@ -82,6 +82,13 @@ class RabbitSession:
                 ) from error
             raise
         await channel.close()
+
+    async def state_of(self, queue: str) -> QueueState:
+        """See `LineSession.state_of`."""
+        channel = await self._open_channel()
+        answer = await channel.call("queue_declare", queue=queue, passive=True)
+        await channel.close()
+        return QueueState(answer.method.message_count, answer.method.consumer_count)
 
     async def consume(self, queue: str, prefetch: int, on_delivery: OnDelivery) -> str:
         """See `LineSession.consume`."""

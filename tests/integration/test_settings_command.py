@@ -11,7 +11,8 @@ from goldenpart.client import Client
 
 def test_flags_environment_and_file_reach_the_server_and_its_log(tmp_path: Path) -> None:
     (tmp_path / "line.toml").write_text(
-        'log_format = "json"\nmetrics_listen = ""\nthreads = 1\n[limits]\nframes_in_server = 7\nframes_per_call = 3\n[batch]\nmax_frames = 5\n'
+        'log_format = "json"\nmetrics_listen = ""\nthreads = 1\n'
+        "[limits]\nframes_in_server = 7\nframes_per_call = 3\n[batch]\nmax_frames = 5\n"
     )
     environment = {
         "GOLDENPART_CONFIG": "line.toml",
