@@ -10,7 +10,7 @@ setup: .venv/installed
 .venv/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11)' 2>/dev/null || { echo "Goldenpart needs Python 3.11 or newer; name it with PYTHON=..." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,worker,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,worker,s3,mqtt,dev]'
 	touch $@
 
 demo: setup

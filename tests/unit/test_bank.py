@@ -143,7 +143,7 @@ def equation_7(vectors: Vectors, query: Vectors, count: int, *, cosine: bool) ->
 def test_reweighting_is_equation_7(metric: Metric, count: int) -> None:
     recipe = Recipe(metric=metric, aggregate=Aggregate.MAX, reweight_neighbours=count)
     for query in unit_vectors(20, seed=3):
-        row, distance, factor = equation_7(content().vectors, query, count, cosine=metric is Metric.COSINE)
+        row, distance, factor = equation_7(content().vectors, query, count, cosine=metric is not Metric.EUCLIDEAN)
         assert bank(recipe).reweighting(query, row, distance) == pytest.approx(factor, abs=1e-5)
 
 

@@ -97,7 +97,7 @@ def test_every_knob_but_the_preset_can_be_set() -> None:
         ("neighbours", "'neighbours' is not of the form knob=value"),
         ("neighbours=3.5", "neighbours: '3.5' is not a whole number"),
         ("coreset_ratio=half", "coreset_ratio: 'half' is not a number"),
-        ("metric=manhattan", "metric: 'manhattan' is none of cosine, euclidean"),
+        ("metric=manhattan", "metric: 'manhattan' is none of cosine, centred_cosine, euclidean"),
     ],
 )
 def test_wrong_settings_are_explained(setting: str, message: str) -> None:

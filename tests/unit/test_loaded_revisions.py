@@ -27,10 +27,11 @@ class CountingStore(Store):
 
     def read(self, category: str, revision: str = "") -> StoredRevision:
         self.reads.append(f"{category}/{revision}")
-        if self.waiting is not None and self.go_on is not None:
-            loop = self.go_on.get_loop()
-            loop.call_soon_threadsafe(self.waiting.set)
-            asyncio.run_coroutine_threadsafe(_wait(self.go_on), loop).result(60)
+        waiting, go_on = self.waiting, self.go_on
+        if waiting is not None and go_on is not None:
+            loop = go_on.get_loop()
+            loop.call_soon_threadsafe(waiting.set)
+            asyncio.run_coroutine_threadsafe(_wait(go_on), loop).result(60)
         return super().read(category, revision)
 
     def hold(self) -> asyncio.Event:
