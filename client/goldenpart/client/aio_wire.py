@@ -3,9 +3,9 @@
 from __future__ import annotations  # grpc's classes take type arguments in their stubs only
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Generic, TypeVar
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from typing import Generic, TypeVar, cast
 
 import grpc
 from grpc import aio
@@ -15,7 +15,10 @@ from goldenpart.client.errors import error_from_rpc
 
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply")
+_Known = TypeVar("_Known")
 _END = object()
+_OVERWRITTEN = "Internal error from Core"
+_LATE_STATUS_S = 1.0
 
 
 class AsyncUpload(Generic[_Request]):
@@ -43,6 +46,42 @@ class AsyncUpload(Generic[_Request]):
             raise
 
 
+class FinalStatus:
+    """The status with which the server ended a call, kept from being overwritten.
+
+    A message that is still being sent when the server ends the call makes grpc.aio replace the server's status by INTERNAL
+    (grpc #36066). Done callbacks run for each of the two, so the server's own can be told and kept. Belongs to the event loop.
+    """
+
+    def __init__(self, call: aio.Call) -> None:
+        self._call = call
+        self._told: asyncio.Future[aio.AioRpcError] = asyncio.get_running_loop().create_future()
+        call.add_done_callback(self._take)
+
+    async def of(self, error: aio.AioRpcError) -> aio.AioRpcError:
+        """Return what the server said in place of `error`, or `error` if it said nothing else."""
+        if error.details() != _OVERWRITTEN:
+            return error
+        await asyncio.wait([self._told], timeout=_LATE_STATUS_S)
+        return self._told.result() if self._told.done() else error
+
+    def _take(self, _: object) -> None:
+        code, details = _at_once(self._call.code()), _at_once(self._call.details())
+        if not self._told.done() and details != _OVERWRITTEN:
+            trailing = _at_once(self._call.trailing_metadata())
+            self._told.set_result(aio.AioRpcError(code, aio.Metadata(), trailing, details))
+
+
+def _at_once(known: Coroutine[object, object, _Known]) -> _Known:
+    """Return what a coroutine returns that has nothing to wait for."""
+    try:
+        known.send(None)
+    except StopIteration as end:
+        return cast("_Known", end.value)
+    known.close()
+    raise RuntimeError("the call is not done")
+
+
 class AsyncWire:
     """A channel with its errors translated. Belongs to the event loop in which it was made."""
 
@@ -58,7 +97,7 @@ class AsyncWire:
         self, method: aio.UnaryUnaryMultiCallable[_Request, _Reply], request: _Request, timeout_s: float, *, wait_for_ready: bool = False
     ) -> _Reply:
         """Make a unary call and wait for its reply."""
-        with self._errors():
+        async with self._errors():
             return await method(request, timeout=timeout_s, metadata=self._metadata, wait_for_ready=wait_for_ready)
 
     async def download(
@@ -67,7 +106,7 @@ class AsyncWire:
         """Yield the replies of a call; closing the generator cancels it."""
         call = method(request, timeout=timeout_s, metadata=self._metadata)
         try:
-            with self._errors():
+            async with self._errors():
                 async for reply in call:
                     yield reply
         finally:
@@ -78,8 +117,9 @@ class AsyncWire:
     ) -> _Reply:
         """Send messages and wait for the one reply."""
         upload = AsyncUpload(messages)
-        with self._errors(upload):
-            return await method(upload.__aiter__(), timeout=timeout_s, metadata=self._metadata)
+        call = method(upload.__aiter__(), timeout=timeout_s, metadata=self._metadata)
+        async with self._errors(upload, FinalStatus(call)):
+            return await call
 
     async def exchange(
         self,
@@ -90,8 +130,9 @@ class AsyncWire:
         """Send messages and yield replies as they come; closing the generator cancels the call."""
         upload = AsyncUpload(messages)
         call = method(upload.__aiter__(), timeout=timeout_s, metadata=self._metadata)
+        final = FinalStatus(call)
         try:
-            with self._errors(upload):
+            async with self._errors(upload, final):
                 async for reply in call:
                     yield reply
         finally:
@@ -101,13 +142,15 @@ class AsyncWire:
     def _metadata(self) -> aio.Metadata:
         return aio.Metadata(*self.connection.metadata)
 
-    @contextmanager
-    def _errors(self, upload: AsyncUpload[_Request] | None = None) -> Iterator[None]:
+    @asynccontextmanager
+    async def _errors(self, upload: AsyncUpload[_Request] | None = None, final: FinalStatus | None = None) -> AsyncIterator[None]:
         try:
             yield
         except (grpc.RpcError, asyncio.CancelledError) as error:
             if upload is not None and upload.error is not None:
                 raise upload.error from None
+            if isinstance(error, aio.AioRpcError) and final is not None:
+                error = await final.of(error)
             if isinstance(error, grpc.RpcError):
                 raise error_from_rpc(error, self.connection.address) from error
             raise
