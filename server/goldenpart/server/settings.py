@@ -27,7 +27,7 @@ class LimitSettings(_Section):
     frames_per_call: int = Field(default=64, ge=1, description="frames in one Inspect call")
     frames_in_server: int = Field(default=256, ge=1, description="frames held at once; more are answered RESOURCE_EXHAUSTED")
     pixels_in_server: int = Field(default=500_000_000, ge=1024, description="their pixels")
-    frame_wait_s: float = Field(default=60.0, gt=0, description="deadline of calls that set none")
+    frame_wait_s: float = Field(default=60.0, gt=0, description="longest wait of a frame, whatever the deadline of its call")
     golden_parts: int = Field(default=512, ge=1, description="images in one Fit call")
     golden_bytes: int = Field(
         default=1024 * MEBIBYTE, ge=MEBIBYTE, description="bytes of all images in one Fit call, encoded and at every angle"

@@ -21,6 +21,7 @@ COMPACT_WEIGHTS = Path(__file__).with_name("weights") / "compact.safetensors"
 COMPACT_SHA256 = "f85698ca11040bec24e968c5359a23dbaa4f4c6247f468bb90b29a171fa468cd"
 COMPACT_PATCH_SIZE = 8
 DEFAULT_LAYERS = (1, 2, 3)
+_BORDER = COMPACT_PATCH_SIZE  # pixels that are mirrored around the image
 SCALES = "stage_scales"  # key of the (3,) float32 tensor that brings every stage to the same mean token length
 
 _CPU = torch.device("cpu")
@@ -98,7 +99,7 @@ class CompactBackbone:
             layers: stages to read, 1 (fine) to 3 (coarse), in this order along the last axis; empty means all three.
 
         Returns:
-            (B, H / 8, W / 8, D) float32 on `device`; token (y, x) is centred on pixel (8 y + 4, 8 x + 4).
+            (B, H / 8, W / 8, D) float32 on `device`; token (y, x) stands for the 8 x 8 pixels from (8 y, 8 x).
             Read-only for autograd: the result is an inference tensor.
 
         Raises:
@@ -106,13 +107,14 @@ class CompactBackbone:
         """
         wanted = _checked(layers)
         _check_shape(images)
-        # Strided 3x3 convolutions centre token (y, x) on pixel (8 y, 8 x). Four mirrored pixels above and to the left move it to the
-        # centre of its patch; row and column 0, centred outside the image, are cut off again.
-        shifted = F.pad(images, (4, 0, 4, 0), mode="reflect").to(self._dtype, memory_format=torch.channels_last)
-        grids = self._network(shifted)
-        rows, columns = images.shape[2] // COMPACT_PATCH_SIZE + 1, images.shape[3] // COMPACT_PATCH_SIZE + 1
+        # Mirrored borders keep the zeros that convolutions pad with out of the tokens that are kept. Strided convolutions trained on
+        # mirrored pictures of even size answer about half a stride late, so token (y, x) of the middle stage lies where a defect lies.
+        mirror = "reflect" if min(images.shape[2:]) > _BORDER else "replicate"  # a picture of one patch is too small to be mirrored
+        framed = F.pad(images, (_BORDER,) * 4, mode=mirror).to(self._dtype, memory_format=torch.channels_last)
+        grids = self._network(framed)
+        rows, columns = framed.shape[2] // COMPACT_PATCH_SIZE, framed.shape[3] // COMPACT_PATCH_SIZE
         chosen = [_on_patch_grid(grids[layer - 1], layer, rows, columns) * self._scales[layer - 1] for layer in wanted]
-        return torch.cat(chosen, dim=1)[:, :, 1:, 1:].permute(0, 2, 3, 1).contiguous()
+        return torch.cat(chosen, dim=1)[:, :, 1:-1, 1:-1].permute(0, 2, 3, 1).contiguous()
 
 
 def read_released(path: Path, sha256: str) -> bytes:
