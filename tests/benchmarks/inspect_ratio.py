@@ -87,12 +87,10 @@ async def compare(name: str, side: int, arguments: argparse.Namespace, folder: P
         for batch in arguments.batches:
             bare = await asyncio.to_thread(lambda batch=batch: asyncio.run(bare_forward(backbone, side, batch, arguments.window_s)))
             served = await over_grpc(client, "flange", parts[GOLDEN:], batch, arguments.window_s)
-            ratio = served.frames_per_s / bare.frames_per_s
-            print(
-                f"| {name} | {side} | {arguments.precision} | {arguments.vectors} | {batch} "
-                f"| {bare.frames_per_s:.1f} | {served.frames_per_s:.1f} | {ratio:.2f} | {served.p50_ms:.0f} | {served.p99_ms:.0f} | {'yes' if bare.stable and served.stable else 'no'} |",
-                flush=True,
-            )
+            stable = "yes" if bare.stable and served.stable else "no"
+            cells = (name, side, arguments.precision, arguments.vectors, batch, f"{bare.frames_per_s:.1f}", f"{served.frames_per_s:.1f}")
+            rest = (f"{served.frames_per_s / bare.frames_per_s:.2f}", f"{served.p50_ms:.0f}", f"{served.p99_ms:.0f}", stable)
+            print(f"| {' | '.join(map(str, (*cells, *rest)))} |", flush=True)
 
 
 def main() -> None:
