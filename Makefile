@@ -29,4 +29,4 @@ proto: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/contract/regenerate_stubs.py proto
 
 bench: setup
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks.inspect_ratio
