@@ -81,14 +81,22 @@ async def compare(name: str, side: int, arguments: argparse.Namespace, folder: P
     parts = [encode_jpeg(part.image) for part, _ in zip(drawn, range(GOLDEN + FRAMES), strict=False)]
     async with running_server(settings) as app, AsyncClient(app.address) as client:
         recipe = Recipe(resolution_px=side, coreset_vectors=arguments.vectors)
-        await client.fit("flange", [NamedImage(f"{n}.jpg", picture) for n, picture in enumerate(parts[:GOLDEN])], recipe=recipe)
+        fitted = await client.fit("flange", [NamedImage(f"{n}.jpg", picture) for n, picture in enumerate(parts[:GOLDEN])], recipe=recipe)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         backbone = open_backbone(name, weights=weights.get(name), cache=folder, device=device, precision=arguments.precision)
         for batch in arguments.batches:
             bare = await asyncio.to_thread(lambda batch=batch: asyncio.run(bare_forward(backbone, side, batch, arguments.window_s)))
             served = await over_grpc(client, "flange", parts[GOLDEN:], batch, arguments.window_s)
             stable = "yes" if bare.stable and served.stable else "no"
-            cells = (name, side, arguments.precision, arguments.vectors, batch, f"{bare.frames_per_s:.1f}", f"{served.frames_per_s:.1f}")
+            cells = (
+                name,
+                side,
+                arguments.precision,
+                fitted.revision.bank_vectors,
+                batch,
+                f"{bare.frames_per_s:.1f}",
+                f"{served.frames_per_s:.1f}",
+            )
             rest = (f"{served.frames_per_s / bare.frames_per_s:.2f}", f"{served.p50_ms:.0f}", f"{served.p99_ms:.0f}", stable)
             print(f"| {' | '.join(map(str, (*cells, *rest)))} |", flush=True)
 
@@ -96,10 +104,10 @@ async def compare(name: str, side: int, arguments: argparse.Namespace, folder: P
 def main() -> None:
     """Parse flags and run."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.inspect_ratio", description=__doc__)
-    parser.add_argument("--backbones", nargs="+", default=["compact@256", "dinov2_vits14@224", "dinov2_vitb14@448"], metavar="NAME@SIDE")
+    parser.add_argument("--backbones", nargs="+", default=["compact@256", "dinov2_vits14@224", "dinov2_vitb14@224"], metavar="NAME@SIDE")
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 8])
     parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16", "fp16"])
-    parser.add_argument("--vectors", type=int, default=10_000, help="bank size")
+    parser.add_argument("--vectors", type=int, help="bank size; without it the preset's own")
     parser.add_argument("--window-s", type=float, default=5.0)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     asyncio.run(run(parser.parse_args()))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 CATEGORIES = ("magnetic_tile", "deeppcb_50600", "dobot_cubes")
-METRICS = ("euclidean", "cosine")
+METRICS = ("euclidean", "cosine", "centred_cosine")
 AGGREGATES = ("max", "top1", "mean")
 _QUERY_ROWS = 128  # keeps the distance matrix small enough for the allocator to reuse
 
@@ -117,18 +117,24 @@ def auroc(scores: npt.NDArray[np.float64], defective: npt.NDArray[np.bool_]) -> 
     return float((rankdata(scores)[defective].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def selected(tokens: torch.Tensor, stages: str, metric: str) -> torch.Tensor:
-    """Keep the columns of some stages ("23"), L2-normalised for the cosine metric; other extractors have no stages to choose."""
+def selected(tokens: torch.Tensor, stages: str) -> torch.Tensor:
+    """Keep the columns of some stages ("23"); other extractors have no stages to choose."""
     if tokens.shape[1] == sum(WIDTHS[:FEATURE_STAGES]):
         parts = torch.split_with_sizes(tokens, WIDTHS[:FEATURE_STAGES], dim=1)
         tokens = torch.cat([parts[int(stage) - 1] for stage in stages], dim=1)
-    return torch.nn.functional.normalize(tokens, dim=1) if metric == "cosine" else tokens
+    return tokens
 
 
 def measure(tokens: Tokens, shots: Sequence[int], rules: argparse.Namespace, stages: str, metric: str) -> Iterator[tuple[int, str, float]]:
     """Yield (k, aggregate, AUROC) of one bank for every k and aggregate asked for."""
-    bank = torch.cat([selected(tokens.golden[index], stages, metric) for index in shots])
-    distances = [nearest_distances(bank, selected(image, stages, metric), max(rules.k)) for image in tokens.tested]
+    golden = torch.cat([selected(tokens.golden[index], stages) for index in shots])
+    centre = golden.mean(dim=0) if metric == "centred_cosine" else torch.zeros(golden.shape[1])
+
+    def place(vectors: torch.Tensor) -> torch.Tensor:
+        return vectors if metric == "euclidean" else torch.nn.functional.normalize(vectors - centre, dim=1)
+
+    bank = place(golden)
+    distances = [nearest_distances(bank, place(selected(image, stages)), max(rules.k)) for image in tokens.tested]
     for k, aggregate in itertools.product(rules.k, rules.aggregates):
         scores = np.array([image_score(nearest[:, :k].mean(dim=1), aggregate) for nearest in distances])
         yield k, aggregate, auroc(scores, tokens.defective)
@@ -173,7 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", nargs="+", default=["shipped"], help="shipped, random, filters or safetensors files")
     parser.add_argument("--resolutions", nargs="+", type=int, default=[256], help="pixels of the shorter side")
     parser.add_argument("--stages", nargs="+", default=["123"], help="stages to concatenate, such as 123 or 23")
-    parser.add_argument("--metrics", nargs="+", choices=METRICS, default=["cosine"])
+    parser.add_argument("--metrics", nargs="+", choices=METRICS, default=["centred_cosine"])
     parser.add_argument("--shots", nargs="+", type=int, default=[16])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--k", nargs="+", type=int, default=[1])

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False, highlight=False)
         return _ERROR
     except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted; worker, server and broker were stopped")
+        Console(stderr=True).print("interrupted; all that was started was stopped")
         return _INTERRUPTED
     return 0 if kept else _PROMISE_BROKEN
 

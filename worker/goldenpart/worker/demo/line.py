@@ -13,7 +13,7 @@ from goldenpart.client.cli.inspection_view import InspectionView
 from goldenpart.client.demo.flanges import Flange
 from goldenpart.client.report import InspectedPart
 from goldenpart.client.results import Inspection
-from goldenpart.worker.bus import LineSession
+from goldenpart.worker.broker import URL_VARIABLE
 from goldenpart.worker.bus.rabbitmq import RabbitBus
 from goldenpart.worker.demo.errors import BrokerInUseError
 from goldenpart.worker.demo.gateway import DemoGateway
@@ -67,11 +67,31 @@ class LineOutcome:
         return self.balance.kept and not (self.balance.repeats or self.balance.late or self.unreadable)
 
 
+async def claim_broker(amqp_url: str) -> None:
+    """Declares what a line needs and makes sure that nobody else uses it.
+
+    Raises:
+        BrokerInUseError: Somebody else's frames wait in the inspect queue, or another worker takes them.
+        BusError: The broker is not reachable or set up otherwise.
+    """
+    session = await RabbitBus([amqp_url], "demo").connect()
+    try:
+        await session.declare(line_topology())
+        state = await session.state_of(INSPECT_QUEUE)
+    finally:
+        await session.close()
+    if state.ready or state.consumers:
+        raise BrokerInUseError(
+            f"the broker's queue {INSPECT_QUEUE} has {state.ready} waiting frames and {state.consumers} consumers, but the demo needs "
+            f"it for itself. Name another broker in {URL_VARIABLE}, or unset it and the demo starts its own."
+        )
+
+
 class DemoLine:
     """Runs one shift. Belongs to one loop, used once.
 
     Args:
-        amqp_url: Broker.
+        amqp_url: Broker, claimed.
         server: Address of a gRPC server that knows the category.
         plan: How the parts come.
         shift: The parts, at least one; camera k sees every cameras-th of them, beginning with the k-th.
@@ -98,14 +118,12 @@ class DemoLine:
             log_file: Gets the worker's log.
 
         Raises:
-            BrokerInUseError: Somebody else uses the inspect queue.
             WorkerProcessError: The worker did not start, crashed, or did not end as it should.
-            BusError: The broker is not reachable or set up otherwise.
+            BusError: The broker is not reachable.
         """
         session = await self._bus("demo").connect()
         gateway = DemoGateway(self._bus("gateway"), self._line, lambda *event: self._on_event(view, *event))
         try:
-            await self._set_up(session)
             async with gateway.opened(), running_worker(session, self._amqp_url, self._server, log_file):
                 start_s = time.monotonic()
                 with view:
@@ -114,15 +132,6 @@ class DemoLine:
             await session.close()
         frames_per_s = len(self._parts) / max(self._last_event_s - start_s, 1e-9)
         return LineOutcome(tuple(self._parts.values()), self._ledger.balance(), gateway.unreadable, frames_per_s)
-
-    async def _set_up(self, session: LineSession) -> None:
-        await session.declare(line_topology())
-        state = await session.state_of(INSPECT_QUEUE)
-        if state.ready or state.consumers:
-            raise BrokerInUseError(
-                f"the broker's queue {INSPECT_QUEUE} has {state.ready} waiting frames and {state.consumers} consumers; the demo needs "
-                "it for itself. Name another broker in GOLDENPART_AMQP_URL, or unset it and the demo starts its own."
-            )
 
     async def _send_and_wait(self) -> None:
         patience_s = 2 * len(self._shift) / self._plan.rate + self._plan.budget_s + GRACE_S

@@ -20,7 +20,7 @@ from goldenpart.client.recipe import Recipe
 from goldenpart.client.report import InspectedPart, auroc_of, write_report
 from goldenpart.client.report.page import cards
 from goldenpart.client.revisions import Revision, ThresholdRequest
-from goldenpart.worker.demo.line import DemoLine, LineOutcome, LinePlan
+from goldenpart.worker.demo.line import DemoLine, LineOutcome, LinePlan, claim_broker
 
 # Scratches are a pixel or two wide in the pictures of 448 px; below this resolution they blur into the turning marks.
 RECIPE = Recipe(resolution_px=320)
@@ -58,6 +58,7 @@ class LineDemo:
             BusError: The broker is not reachable or set up otherwise.
             OSError: The report cannot be written.
         """
+        asyncio.run(claim_broker(self._amqp_url))
         revision = self._onboard()
         outcome = self._inspect()
         self._conclude(outcome)
@@ -110,7 +111,7 @@ class LineDemo:
         self._console.print(f"image AUROC {auroc:.4f}" if auroc is not None else "image AUROC unknown: too little was inspected")
         p50_s, p99_s = balance.latency_s
         self._console.print(f"latency from picture to event: p50 {p50_s * 1e3:.0f} ms, p99 {p99_s * 1e3:.0f} ms")
-        self._console.print(f"{outcome.frames_per_s:.1f} frames/s; the cameras set the pace")
+        self._console.print(f"{outcome.frames_per_s:.1f} frames/s; the cameras sent {self._plan.rate:g} a second")
 
     def _with_pictures(self, parts: Sequence[InspectedPart], revision: Revision) -> tuple[InspectedPart, ...]:
         """Adds overlays and nearest golden parts, which events do not carry, to the parts that the report shows."""
