@@ -136,7 +136,11 @@ def stage_times(parts: Iterable[InspectedPart]) -> tuple[tuple[str, Spread], ...
     """Summarise the server's times per stage over the parts that were inspected; empty if none were."""
     timings = [part.inspection.timings for part in parts if part.inspection.verdict is not Verdict.NOT_INSPECTED]
     stages = [field.name for field in fields(Timings) if field.name.endswith("_s")]
-    return tuple((stage.removesuffix("_s"), Spread.of([getattr(t, stage) for t in timings])) for stage in stages if timings)
+    return tuple(
+        (stage.removesuffix("_s"), Spread.of([getattr(t, stage) for t in timings]))
+        for stage in stages
+        if any(getattr(timing, stage) for timing in timings)
+    )
 
 
 def _recipe_rows(recipe: Recipe) -> tuple[tuple[str, str], ...]:
