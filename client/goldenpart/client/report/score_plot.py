@@ -1,6 +1,7 @@
 """Where the dots of the score plot lie: every part's score against the threshold, one lane per true label."""
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -121,7 +122,8 @@ def nice_ticks(values: Sequence[float], most: int = 9) -> tuple[float, ...]:
         most: About so many ticks at most, >= 2.
     """
     low, high = min(values), max(values)
-    span = (high - low) or abs(high) or 1.0
+    span = (high - low) or abs(high)
+    span = span if span > sys.float_info.min * most else 1.0  # too small to divide: drawn as if all were 0
     magnitude = 10.0 ** math.floor(math.log10(span / (most - 1)))
     step = next(magnitude * factor for factor in (1, 2, 2.5, 5, 10) if span / (magnitude * factor) <= most - 1)
     first, last = math.floor(low / step), math.ceil(high / step)
