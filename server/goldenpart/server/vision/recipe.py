@@ -167,10 +167,9 @@ SEED = Recipe(
 def default_recipe(backbone: str) -> Recipe:
     """Return the preset ``default`` for a backbone.
 
-    `compact` was trained on small pictures and ends in a ReLU: it wants fewer pixels, and angles about the mean token rather than about 0,
-    where all its tokens share one direction. A bank of 2,000 vectors costs it no accuracy, and a fifth of the search time of 10,000
-    (measured: weights/MODEL_CARD.md).
+    `compact` was trained on small pictures, so it wants fewer pixels; and a bank of 2,000 of its vectors costs no accuracy, and a fifth of
+    the search time of 10,000 (measured: weights/MODEL_CARD.md).
     """
     if backbone == "compact":
-        return Recipe(backbone=backbone, resolution_px=256, metric=Metric.CENTRED_COSINE, coreset_vectors=2_000)
+        return Recipe(backbone=backbone, resolution_px=256, coreset_vectors=2_000)
     return Recipe(backbone=backbone)
