@@ -16,6 +16,7 @@ from tests.benchmarks.steady import Measurement, measure
 from goldenpart.client import AsyncClient, Frame, NamedImage, Recipe
 from goldenpart.client.parts import PartCamera, encode_jpeg
 from goldenpart.server.app import running_server
+from goldenpart.server.runtime.executor import DeviceExecutor
 from goldenpart.server.settings import BatchSettings, Settings
 from goldenpart.server.vision.backbones import Backbone, open_backbone
 from goldenpart.server.vision.backbones.dinov2 import dinov2_config
@@ -32,17 +33,20 @@ def random_checkpoint(name: str, folder: Path) -> Path:
     return path
 
 
-async def bare_forward(backbone: Backbone, side: int, batch: int, window_s: float) -> Measurement:
-    """Time the backbone alone on pictures that are on the device already."""
+async def bare_forward(executor: DeviceExecutor, backbone: Backbone, side: int, batch: int, window_s: float) -> Measurement:
+    """Time the backbone alone on pictures that are on the device already.
+
+    It runs on the device executor's thread, because a second thread would bring a second OpenMP team that fights the first for the cores.
+    """
     images = torch.randn(batch, 3, side, side, device=backbone.device)
 
-    async def call() -> int:
+    def forward() -> int:
         backbone.patch_tokens(images)
         if backbone.device.type == "cuda":
             torch.cuda.synchronize()
         return batch
 
-    return await measure(call, 1, window_s)
+    return await measure(lambda: executor.run_slice(forward), 1, window_s)
 
 
 async def over_grpc(client: AsyncClient, category: str, pictures: list[bytes], batch: int, window_s: float) -> Measurement:
@@ -85,7 +89,7 @@ async def compare(name: str, side: int, arguments: argparse.Namespace, folder: P
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         backbone = open_backbone(name, weights=weights.get(name), cache=folder, device=device, precision=arguments.precision)
         for batch in arguments.batches:
-            bare = await asyncio.to_thread(lambda batch=batch: asyncio.run(bare_forward(backbone, side, batch, arguments.window_s)))
+            bare = await bare_forward(app.executor, backbone, side, batch, arguments.window_s)
             served = await over_grpc(client, "flange", parts[GOLDEN:], batch, arguments.window_s)
             stable = "yes" if bare.stable and served.stable else "no"
             cells = (

@@ -35,7 +35,8 @@ async def measure(call: Callable[[], Awaitable[int]], in_flight: int, window_s: 
             nonlocal frames
             while time.perf_counter() - started < window_s:  # noqa: B023 - runs within this window only
                 began = time.perf_counter()
-                frames += await call()
+                done = await call()  # not added in one expression: that would read the sum before it waits
+                frames += done
                 latencies.append(time.perf_counter() - began)  # noqa: B023
 
         await asyncio.gather(*(drive() for _ in range(in_flight)))
