@@ -104,10 +104,7 @@ async def running_server(settings: Settings) -> AsyncIterator[App]:
     inspector = Inspector(revisions, executor, admission, pool, settings.limits.image_pixels, metrics.count_outcome, metrics.count_refusal)
     onboarding = Onboarding(store, backbones, revisions, executor, pool, _onboarding_limits(settings))
     _add_services(server, settings, store, revisions, backbones, inspector, onboarding, gate)
-    metrics.watch("goldenpart_frames_in_server", "Frames admitted and not yet answered.", lambda: admission.held.frames)
-    metrics.watch("goldenpart_queue_frames", "Frames waiting for the device.", lambda: executor.waiting)
-    metrics.watch("goldenpart_bank_bytes", "Memory of loaded banks.", lambda: revisions.bank_bytes)
-    metrics.watch("goldenpart_executor_up", "1 while the device executor works.", lambda: float(executor.alive))
+    _watch_gauges(metrics, admission, executor, revisions)
     try:
         address = _bind(server, settings.listen)
         executor.start()
@@ -128,6 +125,13 @@ async def running_server(settings: Settings) -> AsyncIterator[App]:
         await asyncio.to_thread(executor.stop, _STOP_S)
         pool.shutdown(wait=False, cancel_futures=True)
         store.close()
+
+
+def _watch_gauges(metrics: Metrics, admission: Admission, executor: DeviceExecutor, revisions: LoadedRevisions) -> None:
+    metrics.watch("goldenpart_frames_in_server", "Frames admitted and not yet answered.", lambda: admission.held.frames)
+    metrics.watch("goldenpart_queue_frames", "Frames waiting for the device.", lambda: executor.waiting)
+    metrics.watch("goldenpart_bank_bytes", "Memory of loaded banks.", lambda: revisions.bank_bytes)
+    metrics.watch("goldenpart_executor_up", "1 while the device executor works.", lambda: float(executor.alive))
 
 
 def _make_server(settings: Settings, gate: CallGate, health: HealthServicer, metrics: Metrics) -> grpc.aio.Server:
