@@ -19,3 +19,12 @@ def real_images() -> Path:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests measured, whichever process measured it."""
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
+    for report in reports:
+        for name, value in getattr(report, "user_properties", []):
+            if name == "measured":
+                terminalreporter.write_line(str(value))
