@@ -162,7 +162,7 @@ def interrupt(kennel: Kennel, client: Client, work: Callable[[], str], after_s: 
     answers: list[str] = []
 
     def run() -> None:
-        with suppress(GoldenpartError):
+        with suppress(GoldenpartError, ValueError):  # ValueError: gRPC's word for a channel that is closed already
             answers.append(work())
 
     thread = threading.Thread(target=run)

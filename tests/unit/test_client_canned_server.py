@@ -110,7 +110,8 @@ class CannedServer(
             self.upload.append(message)
             stage = onboarding_pb2.ONBOARDING_STAGE_RECEIVING
             yield response(progress=onboarding_pb2.OnboardingProgress(stage=stage, done=len(self.upload)))
-        if not context.is_active():  # gRPC's iterator may end without an error when the call is cancelled
+        # gRPC's iterator may end without an error when the call is cancelled, before the call says so; the count tells.
+        if not context.is_active() or self.upload[0].config.image_count != len(self.upload) - 1:
             return
         self._note("Onboard", self.upload[0], context)
         if len(self.upload) > 1:
