@@ -167,8 +167,8 @@ SEED = Recipe(
 def default_recipe(backbone: str) -> Recipe:
     """Return the preset ``default`` for a backbone.
 
-    `compact` was trained on small pictures, so it wants fewer pixels; and a bank of 2,000 of its vectors costs no accuracy, and a fifth of
-    the search time of 10,000 (measured: weights/MODEL_CARD.md).
+    `compact` was trained on small pictures, so it gets fewer pixels; and fewer vectors, because its forward is so quick that the search of
+    10,000 would take most of the time (artifacts/reports/inspect_ratio.md).
     """
     if backbone == "compact":
         return Recipe(backbone=backbone, resolution_px=256, coreset_vectors=2_000)
