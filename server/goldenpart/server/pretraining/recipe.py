@@ -48,7 +48,46 @@ class Recipe:
         return next(side for until, side in self.sizes if (epoch + 0.5) / epochs <= until)
 
 
+@dataclass(frozen=True, slots=True)
+class Refinement:
+    """The second phase: patch distances are trained on drawn inspections, while the classifier goes on learning beside.
+
+    Attributes:
+        steps: updates of the weights.
+        episodes: drawn products per step.
+        images: labelled images of the first phase per step.
+        side: their side in pixels.
+        weight: of the separation loss beside the classifier's cross-entropy.
+        peak_rate: highest learning rate of the one-cycle schedule.
+        warmup: fraction of the steps over which the rate rises to its peak.
+        clip: longest gradient.
+        seed: decides products, order and augmentation.
+    """
+
+    steps: int = 1500
+    episodes: int = 6
+    images: int = 128
+    side: int = 64
+    weight: float = 0.5
+    peak_rate: float = 0.05
+    warmup: float = 0.1
+    clip: float = 5.0
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a training command does: classification, then refinement if there is one."""
+
+    classification: Recipe
+    refinement: Refinement | None = None
+
+
 FIRST = Recipe("first")
 REHEARSAL = Recipe("rehearsal", epochs=4, sizes=((1.0, 32),), batch=64, peak_rate=0.1, averaging=0.95)  # proves the machinery in seconds
 
-RECIPES = {recipe.name: recipe for recipe in (FIRST, REHEARSAL)}
+PLANS = {
+    "first": Plan(FIRST),
+    "final": Plan(FIRST, Refinement()),
+    "rehearsal": Plan(REHEARSAL, Refinement(steps=12, episodes=2, images=16, side=32)),
+}

@@ -1,10 +1,8 @@
-"""The training loop: one-cycle SGD with weight averaging, a checkpoint per epoch, the same result for the same seed."""
+"""The first phase, classification: one-cycle SGD with weight averaging, a checkpoint per epoch, the same result for the same seed."""
 
 from __future__ import annotations
 
 import json
-import math
-import sys
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +13,8 @@ import torch.nn.functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from goldenpart.server.pretraining.augmentation import augment, normalise, unit_range
+from goldenpart.server.pretraining.augmentation import augment
+from goldenpart.server.pretraining.optimisation import accuracy, bar_interval_s, one_cycle, set_rate, sgd
 from goldenpart.server.vision.backbones.compact_network import CompactClassifier
 
 if TYPE_CHECKING:
@@ -65,9 +64,14 @@ class Trainer:
         self._model: nn.Module = CompactClassifier(training.classes).to(device)
         self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own hints lack this keyword
         self._averaged = AveragedModel(self._model, multi_avg_fn=average, use_buffers=True)
-        self._optimizer = _optimizer(self._model, recipe)
+        self._optimizer = sgd(self._model, recipe.weight_decay, recipe.momentum)
         self._done = 0
         self._steps_per_epoch = max(1, len(training) // recipe.batch)
+
+    @property
+    def model(self) -> nn.Module:
+        """The network in training, a `CompactClassifier`."""
+        return self._model
 
     def resume(self) -> bool:
         """Continue from the checkpoint in the out folder; False when there is none.
@@ -94,8 +98,8 @@ class Trainer:
             started = time.monotonic()
             side = self._recipe.side(epoch, self._epochs)
             loss = self._train(epoch, side)
-            accuracies = (self._accuracy(self._model), self._accuracy(self._averaged))
-            report = EpochReport(epoch, side, loss, *accuracies, round(time.monotonic() - started, 1))
+            last, averaged = (accuracy(model, self._validation, self._device) for model in (self._model, self._averaged))
+            report = EpochReport(epoch, side, loss, last, averaged, round(time.monotonic() - started, 1))
             self._done = epoch + 1
             self._save(report)
             yield report
@@ -104,11 +108,10 @@ class Trainer:
         self._model.train()
         generator = torch.Generator().manual_seed(self._recipe.seed * 100_003 + epoch)  # resuming draws what the unbroken run draws
         total = 0.0
-        batches = tqdm(self._batches(generator), f"epoch {epoch + 1}/{self._epochs}", self._steps_per_epoch, mininterval=_bar_interval_s())
+        batches = tqdm(self._batches(generator), f"epoch {epoch + 1}/{self._epochs}", self._steps_per_epoch, mininterval=bar_interval_s())
         for step, (pixels, labels) in enumerate(batches):
-            rate = self._rate(epoch * self._steps_per_epoch + step)
-            for group in self._optimizer.param_groups:
-                group["lr"] = rate
+            done, steps = epoch * self._steps_per_epoch + step, self._epochs * self._steps_per_epoch
+            set_rate(self._optimizer, one_cycle(done, steps, self._recipe.peak_rate, self._recipe.warmup))
             total += self._step(augment(pixels, side, self._recipe, generator), labels)
         return total / self._steps_per_epoch
 
@@ -129,25 +132,6 @@ class Trainer:
             pixels = torch.from_numpy(self._training.pixels[chosen]).to(self._device)
             yield pixels, torch.from_numpy(self._training.labels[chosen]).to(self._device)
 
-    def _rate(self, step: int) -> float:
-        """Rise linearly to the peak, then fall along half a cosine to zero (one cycle, Smith, arXiv:1708.07120)."""
-        steps = self._epochs * self._steps_per_epoch
-        rise = max(1.0, self._recipe.warmup * steps)
-        if step < rise:
-            return self._recipe.peak_rate * (step + 1) / (rise + 1)
-        return self._recipe.peak_rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / (steps - rise)))
-
-    @torch.inference_mode()
-    def _accuracy(self, model: nn.Module) -> float:
-        model.eval()
-        correct = 0
-        for start in range(0, len(self._validation), 250):
-            pixels = torch.from_numpy(np.array(self._validation.pixels[start : start + 250])).to(self._device)
-            with torch.autocast(self._device.type, torch.bfloat16):
-                scores = model(normalise(unit_range(pixels)))
-            correct += int((scores.argmax(dim=1).cpu().numpy() == self._validation.labels[start : start + 250]).sum())
-        return correct / len(self._validation)
-
     def _save(self, report: EpochReport) -> None:
         partial = self._out / f"{CHECKPOINT}.partial"
         torch.save(
@@ -166,18 +150,7 @@ class Trainer:
             history.write(json.dumps(asdict(report)) + "\n")
 
 
-def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    plain = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    return torch.optim.SGD(groups, lr=recipe.peak_rate, momentum=recipe.momentum, nesterov=True)
-
-
 def _plain(recipe: Recipe) -> dict[str, object]:
     """Return the recipe as JSON-like values, so that it survives a checkpoint unchanged."""
     plain: dict[str, object] = json.loads(json.dumps(asdict(recipe)))
     return plain
-
-
-def _bar_interval_s() -> float:
-    return 0.5 if sys.stderr.isatty() else 15.0  # a log file needs fewer lines than a terminal

@@ -15,10 +15,12 @@ from goldenpart.server.vision.backbones.compact_network import FEATURE_STAGES, M
 from goldenpart.server.vision.backbones.precision import Precision, torch_dtype
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from goldenpart.server.vision.backbones.base import Rgb
 
 COMPACT_WEIGHTS = Path(__file__).with_name("weights") / "compact.safetensors"
-COMPACT_SHA256 = "f85698ca11040bec24e968c5359a23dbaa4f4c6247f468bb90b29a171fa468cd"
+COMPACT_SHA256 = "7d31996493202805d595511622dab641ef74b5510cf6024ccd0cdef40a7ef06d"
 COMPACT_PATCH_SIZE = 8
 DEFAULT_LAYERS = (1, 2, 3)
 _BORDER = COMPACT_PATCH_SIZE  # pixels that are mirrored around the image
@@ -107,14 +109,32 @@ class CompactBackbone:
         """
         wanted = _checked(layers)
         _check_shape(images)
-        # Mirrored borders keep the zeros that convolutions pad with out of the tokens that are kept. Strided convolutions trained on
-        # mirrored pictures of even size answer about half a stride late, so token (y, x) of the middle stage lies where a defect lies.
-        mirror = "reflect" if min(images.shape[2:]) > _BORDER else "replicate"  # a picture of one patch is too small to be mirrored
-        framed = F.pad(images, (_BORDER,) * 4, mode=mirror).to(self._dtype, memory_format=torch.channels_last)
-        grids = self._network(framed)
-        rows, columns = framed.shape[2] // COMPACT_PATCH_SIZE, framed.shape[3] // COMPACT_PATCH_SIZE
-        chosen = [_on_patch_grid(grids[layer - 1], layer, rows, columns) * self._scales[layer - 1] for layer in wanted]
-        return torch.cat(chosen, dim=1)[:, :, 1:-1, 1:-1].permute(0, 2, 3, 1).contiguous()
+        grid = patch_grid(self._network, images.to(self._dtype), self._scales, wanted)
+        return grid.permute(0, 2, 3, 1).contiguous()
+
+
+def patch_grid(
+    network: CompactNetwork, images: torch.Tensor, scales: Sequence[float], layers: tuple[int, ...] = DEFAULT_LAYERS
+) -> torch.Tensor:
+    """Read the stages of a network as one grid; differentiable, as pretraining needs it.
+
+    Args:
+        network: with at least `FEATURE_STAGES` stages.
+        images: (B, 3, H, W), normalised, in the network's arithmetic; H and W multiples of 8.
+        scales: factor of each stage.
+        layers: stages to read, checked.
+
+    Returns:
+        (B, D, H / 8, W / 8) float32.
+    """
+    # Mirrored borders keep the zeros that convolutions pad with out of the tokens that are kept. Strided convolutions trained on
+    # mirrored pictures of even size answer about half a stride late, so token (y, x) of the middle stage lies where a defect lies.
+    mirror = "reflect" if min(images.shape[2:]) > _BORDER else "replicate"  # a picture of one patch is too small to be mirrored
+    framed = F.pad(images, (_BORDER,) * 4, mode=mirror).contiguous(memory_format=torch.channels_last)
+    grids = network(framed)
+    rows, columns = framed.shape[2] // COMPACT_PATCH_SIZE, framed.shape[3] // COMPACT_PATCH_SIZE
+    chosen = [_on_patch_grid(grids[layer - 1], layer, rows, columns) * scales[layer - 1] for layer in layers]
+    return torch.cat(chosen, dim=1)[:, :, 1:-1, 1:-1]
 
 
 def read_released(path: Path, sha256: str) -> bytes:

@@ -10,6 +10,8 @@ import torch.nn.functional as F
 _WAVELENGTHS = (4.0, 8.0, 16.0)  # pixels
 _ORIENTATIONS = 6
 _STRIDE = 8
+WIDTH = len(_WAVELENGTHS) * _ORIENTATIONS + 3
+"""Columns of a token: energies and opponent colours."""
 
 
 class FilterBank:
