@@ -30,3 +30,4 @@ proto: setup
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks.inspect_ratio
+	$(BIN)/goldenpart-simulate bench

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ from goldenpart.worker.simulate.processes import RestartableServer
 
 
 @pytest.mark.timeout(280)
-def test_every_frame_has_one_verdict_whatever_is_killed(tmp_path: Path) -> None:
+def test_every_frame_has_one_verdict_whatever_is_killed(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     said: list[str] = []
     server = RestartableServer({"GOLDENPART_THREADS": "1"})
-    plan = ChaosPlan(CATEGORY, frames=160, rate=40.0, worker_kills=1, server_kills=1, broker_restarts=1)
+    # Impatient, so that a line that stands still is reported with its figures before pytest gives up.
+    plan = ChaosPlan(CATEGORY, frames=160, rate=40.0, worker_kills=1, server_kills=1, broker_restarts=1, patience_s=45.0)
     try:
         server.start()
         onboard_flange(server.address)
@@ -28,6 +30,7 @@ def test_every_frame_has_one_verdict_whatever_is_killed(tmp_path: Path) -> None:
             outcome = asyncio.run(run.run(plan, drawn_pictures(16, seed=11, size_px=128)))
     finally:
         server.close()
+    record_property("measured", f"{outcome.balance.answered} of {outcome.balance.sent} frames have one verdict; {said}")
     assert outcome.kept, f"{outcome}\n{said}\n{(tmp_path / 'worker.log').read_text()}"
     assert outcome.balance.answered == 160
     assert sorted(kind for _, kind in outcome.disturbances) == ["broker", "server", "worker"]

@@ -72,9 +72,9 @@ async def test_frames_in_all_forms_are_inspected(plant_with_images: Plant, tmp_p
     assert scores == pytest.approx([scores[0]] * 3), "the same picture has the same score, however it came"
 
 
-async def test_table_of_bad_messages(plant: Plant) -> None:
+async def test_table_of_bad_messages(plant_with_images: Plant) -> None:
     """What is sent, what event it gets, and why it is parked, if it is."""
-    picture = PICTURE.encoded
+    plant, picture = plant_with_images, PICTURE.encoded
     uri = {"frame_id": "outside", "category": CATEGORY, "image_uri": "file:///etc/passwd"}
     table: list[tuple[Message, tuple[str, str] | None, str | None]] = [
         (Message(picture, {}, "image/jpeg"), None, "NO_FRAME_ID"),
@@ -102,6 +102,7 @@ async def test_table_of_bad_messages(plant: Plant) -> None:
     assert [parked.message.headers["goldenpart-reason"] for parked in plant.parked] == expected_parked
     by_reason = {parked.message.headers["goldenpart-reason"]: parked.message for parked in plant.parked}
     assert len(by_reason["BODY_TOO_LARGE"].body) == 20 << 20
+    assert "not below an allowed folder" in str(by_reason["REFERENCE_REFUSED"].headers["goldenpart-reason-text"])
 
 
 async def test_frame_without_an_address_is_parked(plant: Plant) -> None:
@@ -144,6 +145,19 @@ async def test_overloaded_server_is_not_hammered_and_loses_nothing(broker: Priva
         await asyncio.to_thread(server.start)
     assert plant.outcomes() == [(f"f{n}", "PASS", None) for n in range(40)]
     assert refused > 0, "the server was never overloaded, so this test showed nothing"
+
+
+async def test_server_that_is_replaced_in_an_orderly_way_loses_nothing(plant: Plant, server: RestartableServer) -> None:
+    """SIGTERM: the server drains, answers what it has, refuses the rest, ends; and another one begins under its address."""
+    async with plant.working():
+        for n in range(120):
+            await plant.send(f"f{n}", budget_ms=120_000)
+        await plant.until(events=1)
+        await asyncio.to_thread(server.stop)
+        await asyncio.to_thread(server.start)
+        await plant.until(events=120)
+    assert plant.outcomes() == [(f"f{n}", "PASS", None) for n in range(120)]
+    assert plant.parked == []
 
 
 async def test_broker_in_memory_alarm_loses_nothing(plant: Plant, broker: PrivateBroker) -> None:

@@ -1,6 +1,10 @@
 """Events reach a gateway that speaks MQTT, through RabbitMQ's own plugin."""
 
+import asyncio
+import itertools
+import json
 import queue
+import sys
 import threading
 import uuid
 from datetime import UTC, datetime
@@ -54,3 +58,26 @@ async def test_gateway_gets_the_events_it_subscribed_to_also_those_from_while_it
     second.stop()
     assert received.empty()
     await session.close()
+
+
+async def test_simulated_gateway_books_events_by_mqtt() -> None:
+    broker = shared_broker()
+    line = f"m{uuid.uuid4().hex[:8]}"
+    command = [sys.executable, "-m", "goldenpart.worker.simulate", "gateway", "--amqp-url", broker.url, "--frames", "2"]
+    command += ["--mqtt", f"127.0.0.1:{broker.ports.mqtt}", "--queue", f"plc-{line}", "--pattern", f"{line}.*.*.*"]
+    session = await RabbitBus([broker.url], "mqtt test").connect()
+    await session.declare(Topology((Exchange(EVENTS_EXCHANGE),), (), ()))
+    gateway = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    ended = asyncio.create_task(gateway.communicate())
+    async with asyncio.timeout(6 * WAIT_S):
+        for number in itertools.count():  # it books nothing before it has subscribed, and does not say when that is
+            event = outcome(line, f"f{number}", inspection_pb2.VERDICT_FAIL)
+            await session.publish(EVENTS_EXCHANGE, event.routing_key, to_message(event, datetime.now(UTC)))
+            if (await asyncio.wait((ended,), timeout=0.2))[0]:
+                break
+    await session.close()
+    printed, _ = ended.result()
+    assert gateway.returncode == 0
+    summary = json.loads(printed)
+    assert summary["unexpected"] >= 2, "nobody told it what was sent"
+    assert summary["conflicts"] == 0

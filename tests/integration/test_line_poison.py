@@ -1,17 +1,24 @@
-"""A frame that kills the worker each time, on the real broker with its own count of deliveries."""
+"""A frame that kills the worker each time, and one that kills the server, on the real broker with its own count of deliveries."""
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
 
-from line_plant import WAIT_S, Plant
+import pytest
+from line_plant import PICTURE, WAIT_S, Plant
 
 from goldenpart.v1 import inspection_pb2
-from goldenpart.worker.broker import shared_broker
+from goldenpart.worker.broker import free_ports, shared_broker
 from goldenpart.worker.bus.rabbitmq import RabbitBus
 from goldenpart.worker.frames import LineFrame
 from goldenpart.worker.inspector import InspectorLimits
 from goldenpart.worker.line import Line
 from goldenpart.worker.references import Pictures
+from goldenpart.worker.simulate.onboarding import onboard_flange
+from goldenpart.worker.simulate.processes import RestartableServer
+
+# Behind the end of a JPEG, where no decoder looks; repeated, so that no border between two HTTP/2 frames cuts through all of it.
+POISON = b"<deadly>" * 64
 
 
 class DeadlyInspector:
@@ -67,3 +74,115 @@ async def test_poisoned_frame_is_parked_after_its_attempts_and_its_neighbours_ar
     assert verdicts == {**{f"f{n}": "PASS" for n in range(8) if n != 3}, "poison": "NOT_INSPECTED", "last": "PASS"}
     assert [parked.message.headers["frame_id"] for parked in plant.parked] == ["poison"]
     assert plant.parked[0].message.headers["goldenpart-reason"] == "ATTEMPTS_SPENT"
+
+
+class Executioner:
+    """Stands between the worker and a real server, and kills the server with SIGKILL each time it gets the poisoned frame.
+
+    While the server is down nobody listens, as after a crash; a supervisor then starts it again under the same address.
+    """
+
+    def __init__(self, server: RestartableServer) -> None:
+        self._server = server
+        self._port = free_ports(1)[0]
+        self._listener: asyncio.Server
+        self._serving: set[asyncio.Task[None]] = set()
+        self._restart: asyncio.Task[None] | None = None
+        self.kills = 0
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator["Executioner"]:
+        await self._listen()
+        try:
+            yield self
+        finally:
+            if self._restart is not None:
+                await self._restart
+            self._listener.close()
+            await self._hang_up()
+
+    async def _listen(self) -> None:
+        self._listener = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection(*self._server.address.split(":"))
+        ways = [asyncio.create_task(self._requests(reader, there_writer)), asyncio.create_task(self._answers(there_reader, writer))]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            for sink in (writer, there_writer):
+                sink.close()
+                with contextlib.suppress(ConnectionError):
+                    await sink.wait_closed()
+
+    async def _requests(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            sink.write(data)
+            if POISON[:16] in data and (self._restart is None or self._restart.done()):
+                self._restart = asyncio.create_task(self._kill_and_restart())
+                return
+
+    async def _answers(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            sink.write(data)
+
+    async def _kill_and_restart(self) -> None:
+        self.kills += 1
+        self._listener.close()
+        await asyncio.to_thread(self._server.kill)
+        await self._hang_up()
+        await asyncio.to_thread(self._server.start)
+        await self._listen()
+
+    async def _hang_up(self) -> None:
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+
+@pytest.fixture
+def server() -> Iterator[RestartableServer]:
+    running = RestartableServer({"GOLDENPART_THREADS": "1"})
+    try:
+        running.start()
+        onboard_flange(running.address)
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.mark.timeout(240)
+async def test_frame_that_kills_the_real_server_is_parked_with_its_event_and_its_neighbours_are_judged(server: RestartableServer) -> None:
+    deaths = 3
+    async with (
+        Executioner(server).listening() as executioner,
+        Plant.opened(shared_broker(), executioner.address, budget_s=600, server_death_limit=deaths) as plant,
+        plant.working(),
+    ):
+        for n in range(8):
+            await plant.send(f"f{n}", PICTURE.encoded + (POISON if n == 3 else b""))
+        async with asyncio.timeout(180):
+            while len(plant.events) < 8 or not plant.parked:
+                await asyncio.sleep(0.05)
+        await plant.send("last")
+        await plant.until(events=9)
+    outcomes = plant.outcomes()
+    assert executioner.kills == deaths
+    assert outcomes[3] == ("f3", "NOT_INSPECTED", "SERVER_ERROR")
+    assert outcomes == [(name, "PASS", None) if name != "f3" else outcomes[3] for name in (*(f"f{n}" for n in range(8)), "last")]
+    (parked,) = plant.parked
+    assert parked.message.headers["frame_id"] == "f3"
+    assert parked.message.headers["goldenpart-reason"] == "ATTEMPTS_SPENT"
+    assert parked.message.body == PICTURE.encoded + POISON

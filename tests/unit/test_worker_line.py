@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MethodType
 
+import jsonschema
 import pytest
 
 from goldenpart.v1 import inspection_pb2, line_pb2
 from goldenpart.worker.bus import Binding, Message, Queue, Topology
-from goldenpart.worker.bus.memory import MemoryBus
+from goldenpart.worker.bus.memory import MemoryBus, MemorySession
 from goldenpart.worker.errors import (
     CallTooLargeError,
     InspectorError,
@@ -19,6 +21,7 @@ from goldenpart.worker.errors import (
     ServerOverloadedError,
     ServerUnavailableError,
 )
+from goldenpart.worker.events import JSON_CONTENT_TYPE
 from goldenpart.worker.frames import LineFrame
 from goldenpart.worker.inspector import InspectorLimits
 from goldenpart.worker.line import Line
@@ -28,6 +31,8 @@ from goldenpart.worker.topology import EVENTS_EXCHANGE, FRAMES_EXCHANGE, INSPECT
 
 WAIT_S = 10.0
 GATEWAY_QUEUE = "gateway"
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "schemas" / "inspection-event.schema.json").read_text())
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 Judge = Callable[[Sequence[LineFrame]], InspectorError | None]
 
@@ -105,6 +110,9 @@ class Plant:
             line.stop()
             async with asyncio.timeout(WAIT_S):
                 await task
+        for message in self.bus.waiting(GATEWAY_QUEUE):
+            if message.content_type == JSON_CONTENT_TYPE:
+                VALIDATOR.validate(json.loads(message.body))
 
     async def kill(self, task: "asyncio.Task[None]") -> None:
         """Ends a worker as kill -9 does: its sessions break, and its memory is gone with the old Line."""
@@ -303,6 +311,31 @@ async def test_frame_that_kills_the_server_is_convicted_alone_and_parked(plant: 
     assert plant.inspector.calls.count(["poison"]) == plant.settings.server_death_limit - 2
 
 
+async def test_suspects_stay_alone_while_the_server_comes_back(plant: Plant) -> None:
+    """The trap: the suspects found no server, went back among the others, and the whole batch died with the poisoned frame."""
+    away = 0
+
+    def error(ids: list[str]) -> InspectorError | None:
+        nonlocal away
+        if away:
+            away -= 1
+            return ServerUnavailableError("nobody there")
+        if "poison" not in ids:
+            return None
+        away = 3  # calls until it is up again
+        return ServerDiedError("connection reset")
+
+    plant.inspector.error = error
+    plant.line._dispatcher._backoff.limit_s = 0.01
+    ids = ["a0", "a1", "poison", "b0", "b1"]
+    for frame_id in ids:
+        plant.send(frame_id)
+    async with plant.running():
+        await plant.until_done(len(ids))
+    assert plant.verdicts() == [(frame_id, "NOT_INSPECTED" if frame_id == "poison" else "PASS") for frame_id in ids]
+    assert [parked.headers["frame_id"] for parked in plant.bus.waiting(PARKED_QUEUE)] == ["poison"]
+
+
 async def test_frame_that_makes_the_server_fail_is_parked(plant: Plant) -> None:
     async with plant.running():
         plant.send("f1", b"e")
@@ -414,6 +447,46 @@ async def test_drain_is_bounded(plant: Plant) -> None:
     async with asyncio.timeout(WAIT_S):
         await task
     assert [m.headers["frame_id"] for m in plant.bus.waiting(INSPECT_QUEUE)] == ["f1"]
+
+
+async def test_stop_does_not_wait_for_a_broker_that_does_not_answer() -> None:
+    plant = Plant()
+    asked = asyncio.Event()
+
+    async def connect() -> MemorySession:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody ever answers")
+
+    plant.bus.connect = connect  # type: ignore[method-assign]
+    task = asyncio.create_task(plant.line.run())
+    async with asyncio.timeout(WAIT_S):
+        await asked.wait()
+        plant.line.stop()
+        await task
+
+
+async def test_stop_does_not_wait_for_a_queue_that_is_not_declared(plant: Plant) -> None:
+    asked = asyncio.Event()
+
+    async def declare(_session: MemorySession, _topology: Topology) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    connect = plant.bus.connect
+
+    async def connect_to_slow_broker() -> MemorySession:
+        session = await connect()
+        session.declare = MethodType(declare, session)  # type: ignore[method-assign]
+        return session
+
+    plant.bus.connect = connect_to_slow_broker  # type: ignore[method-assign]
+    task = asyncio.create_task(plant.line.run())
+    async with asyncio.timeout(WAIT_S):
+        await asked.wait()
+        plant.line.stop()
+        await task
+    assert plant.bus.sessions == [], "the session was closed"
 
 
 async def test_one_call_finds_out_whether_the_server_is_back(plant: Plant) -> None:

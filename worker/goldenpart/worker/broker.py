@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import functools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -29,15 +30,25 @@ __all__ = ["URL_VARIABLE", "BrokerPorts", "BrokerSetupError", "PrivateBroker", "
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 30.0
 POLL_S = 0.1
+OWN_PORTS = range(15_000, 32_000)
 
 
 def free_ports(count: int) -> list[int]:
-    """Finds ports on 127.0.0.1 that nobody listens on."""
+    """Finds ports on 127.0.0.1 that nobody listens on.
+
+    They lie below those that systems hand out by themselves (Linux: from 32768 on): a broker or server that is restarted must find its
+    port free, though other programs open connections and listeners meanwhile.
+    """
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+        ports: list[int] = []
+        for port in random.SystemRandom().sample(OWN_PORTS, len(OWN_PORTS)):
+            candidate = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                candidate.bind(("127.0.0.1", port))
+                ports.append(port)
+            if len(ports) == count:
+                return ports
+    raise BrokerSetupError(f"no {count} free ports between {OWN_PORTS[0]} and {OWN_PORTS[-1]} on 127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,8 +189,6 @@ class Dispatcher:
             text = f"the server failed {job.deaths} times while it had this frame, lastly: {message}"
             result = not_inspected(job.frame.label, inspection_pb2.NOT_INSPECTED_REASON_SERVER_ERROR, text)
             self._on_decided(job, result, ParkReason.ATTEMPTS_SPENT)
-        elif job.deaths >= SUSPECT_AFTER_DEATHS:
-            self._suspects.append(job)
         else:
             self._put_back([job])
 
@@ -202,7 +200,10 @@ class Dispatcher:
             self._suspects.extend(jobs)
 
     def _put_back(self, jobs: list[Job]) -> None:
-        self._batches.put_back([job for job in jobs if not job.decided], self._clock.monotonic())
+        """Puts frames in front again; a suspect stays one, also when it found no server: its neighbours must not die with it."""
+        waiting = [job for job in jobs if not job.decided]
+        self._suspects.extendleft(job for job in reversed(waiting) if job.deaths >= SUSPECT_AFTER_DEATHS)
+        self._batches.put_back([job for job in waiting if job.deaths < SUSPECT_AFTER_DEATHS], self._clock.monotonic())
 
     def _close_for(self, wished_s: float | None) -> None:
         wait_s = self._backoff.failed()

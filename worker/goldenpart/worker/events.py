@@ -168,6 +168,8 @@ def _region(region: inspection_pb2.Region) -> Mapping[str, object]:
         "height_px": box.height_px,
         "area_px": region.area_px,
         "peak": _finite(region.peak),
+        **({"text": region.text} if region.text else {}),
+        **({"zone": region.zone} if region.zone else {}),
     }
 
 

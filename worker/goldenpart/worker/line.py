@@ -2,17 +2,22 @@
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
+from typing import TypeVar
 
 import structlog
 
+from goldenpart.v1 import inspection_pb2
 from goldenpart.worker.backoff import Backoff
 from goldenpart.worker.batches import BatchLimits
 from goldenpart.worker.bus import BrokerUnreachableError, LineBus, LineSession, SessionLostError
 from goldenpart.worker.clock import Clock, SystemClock
 from goldenpart.worker.dispatch import Dispatcher, DispatchLimits
-from goldenpart.worker.errors import InspectorError
+from goldenpart.worker.drift import LineDrift
+from goldenpart.worker.errors import InspectorError, ParkReason
 from goldenpart.worker.inspector import Inspector
 from goldenpart.worker.job_table import Budgets, JobTable
+from goldenpart.worker.jobs import Job
 from goldenpart.worker.metrics import WorkerMetrics
 from goldenpart.worker.recall import RecallLimits
 from goldenpart.worker.recent import RecentEvents
@@ -22,6 +27,8 @@ from goldenpart.worker.shift import Shift, ShiftLimits
 from goldenpart.worker.topology import line_topology
 
 _log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class Line:
@@ -43,7 +50,8 @@ class Line:
         self._table = JobTable(RecentEvents(settings.recent_events, settings.recent_bytes), pictures, budgets, self._clock)
         batch = BatchLimits(frames=settings.batch_frames, max_age_s=settings.batch_age_s)
         limits = DispatchLimits(batch, settings.calls_in_flight, settings.server_death_limit)
-        self._dispatcher = Dispatcher(inspector, limits, self._clock, self.metrics, self._table.decide)
+        self._drift = LineDrift(settings.drift_limits, settings.drift_watches, self.metrics.registry, self._clock)
+        self._dispatcher = Dispatcher(inspector, limits, self._clock, self.metrics, self._decide)
         self._table.dispatcher = self._dispatcher
         self._stopping = asyncio.Event()
         self._session: LineSession | None = None
@@ -78,8 +86,9 @@ class Line:
             backoff = Backoff(first_s=0.2, limit_s=2.0)
             while not self._stopping.is_set():
                 try:
-                    session = await self._bus.connect()
-                    await self._work(session, backoff)
+                    session = await self._unless_stopped(self._bus.connect())
+                    if session is not None:
+                        await self._work(session, backoff)
                 except (BrokerUnreachableError, SessionLostError) as error:
                     if backoff.failures == 0:  # one line when it goes, one when it is back
                         _log.warning("broker_lost", error=str(error))
@@ -98,10 +107,10 @@ class Line:
             SessionLostError: It broke.
         """
         shift = Shift(session, self._table, self._shift_limits(), self._clock, self.metrics)
+        alarms = asyncio.create_task(self._drift.publish(session))
         try:
-            if self._settings.declare_topology:
-                await session.declare(line_topology(self._settings.queue, self._settings.frame_bindings))
-            await shift.start()
+            if not await self._unless_stopped(self._begin(shift, session)):
+                return
             backoff.succeeded()
             self._session = session
             self.metrics.sessions.inc()
@@ -112,8 +121,27 @@ class Line:
         finally:
             self._session = None
             self.metrics.connected.set(0)
+            alarms.cancel()
+            await asyncio.gather(alarms, return_exceptions=True)
             await shift.end()
             await session.close()
+
+    async def _begin(self, shift: Shift, session: LineSession) -> bool:
+        if self._settings.declare_topology:
+            await session.declare(line_topology(self._settings.queue, self._settings.frame_bindings))
+        await shift.start()
+        return True
+
+    async def _unless_stopped(self, work: Coroutine[object, object, T]) -> T | None:
+        """Waits for work with the broker, which may be slow; a stop cancels it and gives None, so that SIGTERM need not wait for it."""
+        working, stopping = asyncio.create_task(work), asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+            return await working if working.done() else None
+        finally:
+            for task in (working, stopping):
+                task.cancel()
+            await asyncio.gather(working, stopping, return_exceptions=True)
 
     async def _until_stopped_or_lost(self, session: LineSession) -> None:
         stopping = asyncio.create_task(self._stopping.wait())
@@ -135,6 +163,12 @@ class Line:
             drained.cancel()
             await asyncio.gather(drained, return_exceptions=True)
         _log.info("drained" if done else "drain_cut_short", consequence="" if done else "the frames left go back to the queue")
+
+    def _decide(self, job: Job, result: inspection_pb2.InspectionResult, park_reason: ParkReason | None) -> None:
+        """Gives a frame the server's verdict, and the drift watch what the server saw."""
+        self._table.decide(job, result, park_reason)
+        if job.outcome is not None:
+            self._drift.observe(job.outcome)
 
     async def _learn_limits(self) -> None:
         """Asks the server what one call may hold, as soon as there is one."""

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr
 from pydantic.functional_validators import field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from goldenpart.client.drift import DriftLimits
 from goldenpart.worker.topology import INSPECT_QUEUE
 
 SECRETS_FOLDER = Path("/run/secrets")
@@ -71,6 +72,14 @@ class WorkerSettings(BaseSettings):
     """How far back events are read from the broker when a session begins."""
     recall_timeout_s: float = Field(default=10.0, gt=0)
 
+    drift_watch: bool = True
+    """Watch cameras for drift: docs/drift.md."""
+    drift_watches: int = Field(default=64, ge=1, le=10_000)
+    """Cameras and categories watched at once; bounds memory and metrics."""
+    drift_period_frames: int = Field(default=10_000, ge=100)
+    drift_false_alarm_probability: float = Field(default=0.01, gt=0, lt=1)
+    """Most probable false alarm of a camera and category within a period."""
+
     drain_s: float = Field(default=20.0, gt=0)
     """After SIGTERM, what is not done by then goes back to the queue."""
     health_host: str = "127.0.0.1"
@@ -82,6 +91,13 @@ class WorkerSettings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+    @property
+    def drift_limits(self) -> DriftLimits | None:
+        """How careful drift watches are; None where there is none."""
+        if not self.drift_watch:
+            return None
+        return DriftLimits(period_frames=self.drift_period_frames, false_alarm_probability=self.drift_false_alarm_probability)
 
     @property
     def effective_prefetch(self) -> int:

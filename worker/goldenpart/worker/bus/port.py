@@ -45,6 +45,9 @@ class LineSession(Protocol):
             queue: An existing queue; a stream is read with `read_back` instead.
             prefetch: Deliveries the broker may have outstanding, >= 1.
             on_delivery: Called in the loop for each delivery, maybe before this method returns; must not block nor raise.
+
+        Raises:
+            SessionLostError: The broker did not begin; the session is lost then, even if its connections live.
         """
 
     async def cancel(self, consumer: str) -> None:

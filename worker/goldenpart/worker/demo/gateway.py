@@ -57,7 +57,10 @@ class DemoGateway:
     def _read(self, delivery: Delivery) -> None:
         try:
             event = json.loads(delivery.message.body)
-            inspection, verdict = inspection_of(event), Verdict.from_event(event)
+            verdict = Verdict.from_event(event)
+            if verdict is None:
+                return
+            inspection = inspection_of(event)
         except (ValueError, KeyError):
             self.unreadable += 1
         else:

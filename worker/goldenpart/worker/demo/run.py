@@ -23,7 +23,7 @@ from goldenpart.client.revisions import Revision, ThresholdRequest
 from goldenpart.worker.demo.line import DemoLine, LineOutcome, LinePlan, claim_broker
 
 # Scratches are a pixel or two wide in the pictures of 448 px; below this resolution they blur into the turning marks.
-RECIPE = Recipe(resolution_px=320)
+RECIPE = Recipe(resolution_px=384)
 PICTURES = 12
 _FRAMES_PER_CALL = 6
 

@@ -36,13 +36,13 @@ async def running_worker(session: LineSession, amqp_url: str, server: str, log_f
         "GOLDENPART_WORKER_QUEUE": INSPECT_QUEUE,
         "GOLDENPART_WORKER_FRAME_BINDINGS": "#",
     }
-    worker = SupervisedWorker(settings, log_file)
+    worker = SupervisedWorker(settings, log_file, STOP_TIMEOUT_S)
     await worker.start()
     try:
         await _until_it_listens(session, worker, log_file)
         yield
     finally:
-        status = await _stop(worker)
+        status = await worker.stop()
     if worker.starts != 1 or status != 0:
         raise WorkerProcessError(
             f"the worker was started {worker.starts} times and ended with status {status}, not once and with 0; {_tail(log_file)}"
@@ -58,14 +58,6 @@ async def _until_it_listens(session: LineSession, worker: SupervisedWorker, log_
                 await asyncio.sleep(POLL_S)
     except TimeoutError as error:
         raise WorkerProcessError(f"the worker took no frames within {START_TIMEOUT_S:g} s; {_tail(log_file)}") from error
-
-
-async def _stop(worker: SupervisedWorker) -> int:
-    stopping = asyncio.create_task(worker.stop())
-    done, _ = await asyncio.wait((stopping,), timeout=STOP_TIMEOUT_S)
-    if not done:
-        worker.kill()
-    return await stopping
 
 
 def _tail(log_file: Path) -> str:

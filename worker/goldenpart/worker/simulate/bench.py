@@ -26,6 +26,7 @@ from goldenpart.worker.topology import line_topology
 BUDGET_S = 3600.0
 WARM_UP_CALLS = 4
 POLL_S = 0.05
+PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,11 @@ class LineBench:
         self._pictures = pictures
 
     async def run(self, plan: BenchPlan) -> BenchFigures:
-        """Measures: direct, line, direct, then latency at half of the line's rate."""
+        """Measures: direct, line, latency at half of the line's rate, direct again.
+
+        Raises:
+            TimeoutError: The line gave no verdict for PATIENCE_S.
+        """
         before, latencies_s = await self._direct(plan)
         line_rate, drain_s, worker = await self._drain(plan)
         try:
@@ -133,7 +138,11 @@ class LineBench:
             }
             worker = SupervisedWorker(settings, self._folder / "worker.log")
             await worker.start()
-            await _until_answered(ledger)
+            try:
+                await _until_answered(ledger)
+            except BaseException:
+                await worker.stop()
+                raise
         # The first batches are the start of the worker, the careful first frame and the first call.
         skipped = 2 * plan.batch_frames
         return (len(events) - skipped) / (events[-1] - events[skipped - 1]), events[-1] - started, worker
@@ -156,8 +165,13 @@ class LineBench:
 
 
 async def _until_answered(ledger: Ledger) -> None:
-    while ledger.open_frames:  # noqa: ASYNC110 (progress of a whole line has no event)
+    answered, moved = ledger.answered, time.monotonic()
+    while ledger.open_frames:
         await asyncio.sleep(POLL_S)
+        if ledger.answered > answered:
+            answered, moved = ledger.answered, time.monotonic()
+        if time.monotonic() - moved > PATIENCE_S:
+            raise TimeoutError(f"no verdict came for {PATIENCE_S:.0f} s; {ledger.open_frames} frames are open")
 
 
 def _percentiles(latencies_s: list[float]) -> tuple[float, float]:

@@ -38,7 +38,7 @@ class ChaosPlan:
         server_kills: How often the server is killed.
         broker_restarts: How often the broker is restarted.
         seed: Order of the disturbances.
-        patience_s: A line that answers nothing for so long has failed.
+        patience_s: A line that answers nothing for so long, while nothing is being restarted, has failed.
     """
 
     category: str
@@ -98,15 +98,23 @@ class ChaosRun:
     say: Say
     ledger: Ledger = field(default_factory=Ledger)
     _last_event: float = 0.0
+    _quiet_since: float = 0.0
+    _disturbing: bool = False
 
     async def run(self, plan: ChaosPlan, pictures: Sequence[Picture]) -> ChaosOutcome:
         """Sends, breaks, waits, stops; see `ChaosOutcome`."""
-        run = uuid.uuid4().hex[:8]
         worker = SupervisedWorker(self.worker_settings(), self.folder / "worker.log")
         await worker.start()
+        try:
+            return await self._run(plan, worker, pictures)
+        finally:
+            await worker.stop()
+
+    async def _run(self, plan: ChaosPlan, worker: SupervisedWorker, pictures: Sequence[Picture]) -> ChaosOutcome:
+        run = uuid.uuid4().hex[:8]
         await self._until(plan, lambda queue: queue.consumers > 0)
         gateway = SimulatedGateway(self._bus("gateway"), f"goldenpart.gateway.{run}", "#", self._on_verdict)
-        self._last_event = started = time.monotonic()
+        self._last_event = self._quiet_since = started = time.monotonic()
         disturbances: list[tuple[int, str]] = []
         async with gateway.opened():
             cameras = [self._camera(plan, run, index, pictures) for index in range(plan.cameras)]
@@ -114,6 +122,9 @@ class ChaosRun:
             breaking = asyncio.create_task(self._break(plan, worker, disturbances))
             try:
                 await self._until_answered(plan, [breaking, *sending])
+                breaking.cancel()  # nothing more is broken, also if the line was given up
+                # The last kill may have come after the last verdict: the worker has to be back to finish what that left, and to stop.
+                await worker.until_running(plan.patience_s)
                 await self._until(plan, lambda queue: queue.ready == 0)
             finally:
                 for task in (breaking, *sending):
@@ -140,7 +151,7 @@ class ChaosRun:
 
     def _on_verdict(self, verdict: Verdict, at: datetime) -> None:
         self.ledger.received(verdict, at)
-        self._last_event = time.monotonic()
+        self._last_event = self._quiet_since = time.monotonic()
 
     async def _break(self, plan: ChaosPlan, worker: SupervisedWorker, done: list[tuple[int, str]]) -> None:
         """Breaks something each time another share of the frames is answered."""
@@ -152,20 +163,27 @@ class ChaosRun:
                 await asyncio.sleep(POLL_S)
             done.append((self.ledger.answered, kind))
             self.say(f"{self.ledger.answered} of {plan.frames} answered: {_DEEDS[kind]}")
-            if kind == "worker":
-                worker.kill()
-            elif kind == "server":
-                await asyncio.to_thread(self.server.kill)
-                await asyncio.to_thread(self.server.start)
-            else:
-                await asyncio.to_thread(self.broker.restart)
+            self._disturbing = True
+            await self._disturb(kind, worker)
+            self._disturbing = False
+
+    async def _disturb(self, kind: str, worker: SupervisedWorker) -> None:
+        if kind == "worker":
+            await worker.kill()
+        elif kind == "server":
+            await asyncio.to_thread(self.server.kill)
+            await asyncio.to_thread(self.server.start)
+        else:
+            await asyncio.to_thread(self.broker.restart)
 
     async def _until_answered(self, plan: ChaosPlan, tasks: "list[asyncio.Task[None]]") -> None:
         while self.ledger.answered < plan.frames or not all(task.done() for task in tasks):
             for task in tasks:
                 if task.done():
                     task.result()
-            if time.monotonic() - self._last_event > plan.patience_s:
+            if self._disturbing:  # silence while something restarts is not the line's
+                self._quiet_since = time.monotonic()
+            if time.monotonic() - self._quiet_since > plan.patience_s:
                 self.say(f"nothing was answered for {plan.patience_s:.0f} s; {self.ledger.open_frames} frames are open")
                 return
             await asyncio.sleep(POLL_S)

@@ -5,6 +5,7 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 
 from goldenpart.worker.simulate.chaos import ChaosOutcome, ChaosPlan
@@ -27,11 +28,10 @@ class Chapter:
 
 def to_markdown(chapters: Sequence[Chapter], command: str, broker_version: str) -> str:
     """Writes the report."""
-    machine = f"{os.cpu_count()} CPU cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     lines = [
         "# The line under disturbance",
         "",
-        f"Written by `{command}`. {machine}, RabbitMQ {broker_version}, pika {version('pika')}, grpcio {version('grpcio')}.",
+        provenance(command, broker_version),
         "Real broker, server and worker processes; a kill is SIGKILL, a supervisor starts what ended again.",
     ]
     for chapter in chapters:
@@ -41,6 +41,13 @@ def to_markdown(chapters: Sequence[Chapter], command: str, broker_version: str) 
             deeds = ", ".join(f"{kind} at {answered}" for answered, kind in chapter.outcome.disturbances)
             lines += ["", f"Disturbances (at how many answered frames): {deeds}."]
     return "\n".join(lines) + "\n"
+
+
+def provenance(command: str, broker_version: str) -> str:
+    """Says how and where figures came about: command, day, machine, versions."""
+    machine = f"{os.cpu_count()} CPU cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    versions = f"RabbitMQ {broker_version}, pika {version('pika')}, grpcio {version('grpcio')}"
+    return f"Written by `{command}` on {datetime.now(UTC):%Y-%m-%d}. {machine}, {versions}."
 
 
 def _rows(chapter: Chapter) -> list[str]:

@@ -6,6 +6,8 @@ import logging
 import sys
 import tempfile
 import uuid
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +27,9 @@ from goldenpart.worker.labels import Address, Want
 from goldenpart.worker.simulate.bench import BenchPlan, LineBench, to_text
 from goldenpart.worker.simulate.camera import CameraPlan, SimulatedCamera
 from goldenpart.worker.simulate.chaos import ChaosOutcome, ChaosPlan, ChaosRun
-from goldenpart.worker.simulate.chaos_report import Chapter, to_markdown
-from goldenpart.worker.simulate.gateway import SimulatedGateway
-from goldenpart.worker.simulate.ledger import Balance, Ledger, SentFrame, Verdict
+from goldenpart.worker.simulate.chaos_report import Chapter, provenance, to_markdown
+from goldenpart.worker.simulate.gateway import OnVerdict, SimulatedGateway
+from goldenpart.worker.simulate.ledger import Ledger, SentFrame, Verdict
 from goldenpart.worker.simulate.onboarding import CATEGORY, onboard_flange
 from goldenpart.worker.simulate.pictures import Picture, drawn_pictures, folder_pictures
 from goldenpart.worker.simulate.processes import RestartableServer
@@ -43,6 +45,9 @@ _console = Console(stderr=True)
 AmqpUrl = Annotated[str, typer.Option("--amqp-url", envvar=URL_VARIABLE, help="Broker.")]
 LOCAL_BROKER = "amqp://guest:guest@127.0.0.1:5672/%2F"
 REFRESH_PER_S = 4
+VERDICTS = ("PASS", "FAIL", "REVIEW", "NOT_INSPECTED")
+
+OpenGateway = Callable[[OnVerdict], AbstractAsyncContextManager[object]]
 
 
 @app.callback()
@@ -90,11 +95,13 @@ def gateway(
     frames: Annotated[int, typer.Option(min=0, help="Stop after so many frames have a verdict; 0 = never.")] = 0,
     patience_s: Annotated[float, typer.Option(min=0.1, help="Stop when no event came for so long.")] = 60.0,
     pattern: Annotated[str, typer.Option(help="Which events, as a topic pattern.")] = "#",
-    queue: Annotated[str, typer.Option(help="Name of the gateway's queue.")] = "goldenpart.gateway",
+    queue: Annotated[str, typer.Option(help="Name of the gateway's queue, or its MQTT client id.")] = "goldenpart.gateway",
+    mqtt: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Listen by MQTT here, with the account of --amqp-url.")] = None,
 ) -> None:
     """Takes events as a PLC gateway does, checks them, and prints a JSON summary; exit status 1 if a promise was broken."""
     ledger = Ledger()
-    asyncio.run(_listen(ledger, amqp_url, queue, pattern, frames, patience_s))
+    opened = _gateway_by_mqtt(amqp_url, mqtt, queue, pattern) if mqtt else _gateway_by_amqp(amqp_url, queue, pattern)
+    asyncio.run(_listen(ledger, opened, frames, patience_s))
     if expect is not None:
         for row in expect.read_text().splitlines():
             fields = json.loads(row)
@@ -104,7 +111,23 @@ def gateway(
     raise typer.Exit(0 if expect is None or balance.kept else 1)
 
 
-async def _listen(ledger: Ledger, amqp_url: str, queue: str, pattern: str, frames: int, patience_s: float) -> None:
+def _gateway_by_amqp(amqp_url: str, queue: str, pattern: str) -> OpenGateway:
+    return lambda book: SimulatedGateway(RabbitBus([amqp_url], queue), queue, pattern, book).opened()
+
+
+def _gateway_by_mqtt(amqp_url: str, host_and_port: str, client_id: str, pattern: str) -> OpenGateway:
+    try:
+        from goldenpart.worker.simulate.mqtt import MqttAddress, listening  # noqa: PLC0415 (paho-mqtt is an extra)
+
+        address = MqttAddress.beside(amqp_url, host_and_port)
+    except ImportError as error:
+        raise typer.BadParameter("paho-mqtt is missing: pip install 'goldenpart[worker,mqtt]'", param_hint="--mqtt") from error
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--mqtt") from error
+    return lambda book: listening(address, client_id, pattern, book)
+
+
+async def _listen(ledger: Ledger, opened: OpenGateway, frames: int, patience_s: float) -> None:
     last = datetime.now(UTC)
 
     def book(verdict: Verdict, at: datetime) -> None:
@@ -112,17 +135,18 @@ async def _listen(ledger: Ledger, amqp_url: str, queue: str, pattern: str, frame
         last = at
         ledger.received(verdict, at)
 
-    simulated = SimulatedGateway(RabbitBus([amqp_url], queue), queue, pattern, book)
-    async with simulated.opened():
-        with Live(_live_table(ledger.balance()), console=_console, refresh_per_second=REFRESH_PER_S, transient=True) as live:
+    async with opened(book):
+        with Live(_live_table(ledger), console=_console, refresh_per_second=REFRESH_PER_S, transient=True) as live:
             while not (frames and ledger.answered >= frames) and (datetime.now(UTC) - last).total_seconds() < patience_s:
                 await asyncio.sleep(1 / REFRESH_PER_S)
-                live.update(_live_table(ledger.balance()))
+                live.update(_live_table(ledger))
 
 
-def _live_table(balance: Balance) -> Table:
-    table = Table("frames", "repeats", "conflicts", title="events")
-    table.add_row(str(balance.answered + balance.unexpected), str(balance.repeats), str(balance.conflicts))
+def _live_table(ledger: Ledger) -> Table:
+    balance, verdicts = ledger.balance(), ledger.verdicts()
+    table = Table("frames", *VERDICTS, "repeats", "conflicts", title="events")
+    counts = (ledger.answered, *(verdicts[name] for name in VERDICTS), balance.repeats, balance.conflicts)
+    table.add_row(*map(str, counts))
     return table
 
 
@@ -176,6 +200,7 @@ def _run(run: ChaosRun, plan: ChaosPlan, pictures: list[Picture]) -> ChaosOutcom
 def bench(
     backlog: Annotated[int, typer.Option(min=100, help="Frames that wait when the worker starts.")] = 1200,
     batch_frames: Annotated[int, typer.Option(min=1, max=64)] = 16,
+    report: Annotated[Path | None, typer.Option(help="Write the figures to this Markdown file.")] = None,
 ) -> None:
     """Measures the line against direct Inspect calls on the same server. Starts a broker and a server of its own."""
     plan = BenchPlan(CATEGORY, backlog, batch_frames)
@@ -188,7 +213,12 @@ def bench(
             figures = asyncio.run(measured.run(plan))
         finally:
             server.close()
-    typer.echo(to_text(plan, figures))
+        came_about = provenance(f"goldenpart-simulate bench --backlog {backlog} --batch-frames {batch_frames}", broker.version)
+    text = to_text(plan, figures)
+    if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text(f"# The line against direct calls\n\n{came_about}\n\n```\n{text}\n```\n")
+    typer.echo(text)
 
 
 def main() -> None:

@@ -58,4 +58,5 @@ class SimulatedGateway:
         except (ValueError, KeyError):
             self.unreadable += 1
         else:
-            self._on_verdict(verdict, datetime.now(UTC))
+            if verdict is not None:
+                self._on_verdict(verdict, datetime.now(UTC))

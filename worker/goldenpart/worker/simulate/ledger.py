@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from goldenpart.worker.events import EVENT_TYPE
+
 Key = tuple[str, str]
 LATENESS_BOUNDS_S = (0.0, 0.01, 0.1, 1.0, 10.0, 60.0)
 
@@ -46,12 +48,14 @@ class Verdict:
     attempt: int
 
     @classmethod
-    def from_event(cls, event: Mapping[str, object]) -> "Verdict":
-        """Reads a CloudEvent.
+    def from_event(cls, event: Mapping[str, object]) -> "Verdict | None":
+        """Reads a CloudEvent; None if it is about something other than a frame, such as drift.
 
         Raises:
-            KeyError: It is no inspection event.
+            KeyError: It is no event of ours.
         """
+        if event["type"] != EVENT_TYPE:
+            return None
         data = event["data"]
         assert isinstance(data, dict)
         return cls((str(event["source"]), str(event["id"])), str(data["verdict"]), str(data["reason"] or ""), int(data["attempt"]))
@@ -125,6 +129,10 @@ class Ledger:
     def open_frames(self) -> int:
         """Frames that have no verdict yet."""
         return len(self._sent.keys() - self._first.keys())
+
+    def verdicts(self) -> Counter[str]:
+        """Counts first events by verdict, also those about frames nobody booked."""
+        return Counter(verdict.verdict for verdict, _ in self._first.values())
 
     def balance(self) -> Balance:
         """Draws the balance."""

@@ -33,7 +33,9 @@ class Link:
         finally:
             waiting.cancel()
             self._task.cancel()
-            await asyncio.gather(self._task, waiting, return_exceptions=True)
+            ended, _ = await asyncio.gather(self._task, waiting, return_exceptions=True)
+        if isinstance(ended, Exception):
+            raise ended  # a link that broke for another reason than the broker never came back
 
     async def _keep(self, standing: asyncio.Event) -> None:
         backoff = Backoff(first_s=0.2, limit_s=2.0)

@@ -3,10 +3,14 @@
 An event with the routing key line1.station1.cam1.FAIL is on the topic line1/station1/cam1/FAIL. Needs paho-mqtt (extra `mqtt`).
 """
 
+import asyncio
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
+from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -18,6 +22,7 @@ from goldenpart.worker.simulate.ledger import Verdict
 # At least once; the plugin serves QoS 2 as 1 anyway.
 QOS = 1
 KEEPALIVE_S = 30
+SUBSCRIBE_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,61 @@ class MqttAddress:
     port: int
     user: str
     password: str
+
+    @classmethod
+    def beside(cls, amqp_url: str, host_and_port: str) -> Self:
+        """Names the MQTT listener of a broker whose account an AMQP URL holds.
+
+        Raises:
+            ValueError: It is not HOST:PORT.
+        """
+        host, _, port = host_and_port.rpartition(":")
+        if not host or not port.isdecimal():
+            raise ValueError(f"{host_and_port!r} is not HOST:PORT, such as 127.0.0.1:1883")
+        parts = urlsplit(amqp_url)
+        return cls(host, int(port), unquote(parts.username or "guest"), unquote(parts.password or "guest"))
+
+
+def topic_of(pattern: str) -> str:
+    """Turns an AMQP topic pattern into the MQTT filter that means the same: line1.*.*.FAIL is line1/+/+/FAIL."""
+    return pattern.replace(".", "/").replace("*", "+")
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    address: MqttAddress, client_id: str, pattern: str, on_verdict: Callable[[Verdict, datetime], None]
+) -> AsyncIterator["MqttGateway"]:
+    """Listens while it is entered; `on_verdict` is called in the loop.
+
+    Args:
+        address: The broker.
+        client_id: Under which the broker keeps what comes while nobody listens.
+        pattern: Which events, as an AMQP topic pattern.
+        on_verdict: Called for each event.
+
+    Raises:
+        OSError: The broker is not there.
+        TimeoutError: It did not confirm the subscription within SUBSCRIBE_TIMEOUT_S: wrong account?
+    """
+    loop, subscribed = asyncio.get_running_loop(), asyncio.Event()
+
+    def book(verdict: Verdict, at: datetime) -> None:
+        loop.call_soon_threadsafe(on_verdict, verdict, at)
+
+    def begin() -> None:
+        loop.call_soon_threadsafe(subscribed.set)
+
+    gateway = MqttGateway(address, client_id, topic_of(pattern), book)
+    await asyncio.to_thread(gateway.start, begin)
+    try:
+        try:
+            async with asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
+                await subscribed.wait()
+        except TimeoutError as error:
+            raise TimeoutError(f"no MQTT subscription at {address.host}:{address.port} as {address.user!r}: wrong account?") from error
+        yield gateway
+    finally:
+        await asyncio.to_thread(gateway.stop)
 
 
 class MqttGateway:
@@ -80,4 +140,6 @@ class MqttGateway:
         self._on_subscribed()
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        self._on_verdict(Verdict.from_event(json.loads(message.payload)), datetime.now(UTC))
+        verdict = Verdict.from_event(json.loads(message.payload))
+        if verdict is not None:
+            self._on_verdict(verdict, datetime.now(UTC))

@@ -20,11 +20,15 @@ class RabbitTimeouts:
         heartbeat_s: A connection without a sign of life for this long and 5 s more counts as broken.
         blocked_s: A connection that the broker's alarm blocked for this long is given up. Long on purpose: giving up makes the broker
             deliver everything again, and each delivery counts towards the frame's limit.
+        answer_s: For one request, such as declaring a queue.
+        confirm_s: A broker that confirms nothing for so long, though messages wait for it and no alarm blocks it, is left and tried anew.
     """
 
     connect_s: float = 5.0
     heartbeat_s: int = 10
     blocked_s: float = 900.0
+    answer_s: float = 30.0
+    confirm_s: float = 60.0
 
 
 class RabbitBus:
@@ -47,11 +51,11 @@ class RabbitBus:
         """See `LineBus.connect`."""
         url = self._urls[self._next % len(self._urls)]
         self._next += 1
-        session = RabbitSession()
+        session = RabbitSession(self._timeouts.confirm_s)
         opened: list[Connection] = []
         try:
-            opened.append(await Connection.open(self._parameters(url, "consume"), session.lose))
-            opened.append(await Connection.open(self._parameters(url, "publish"), session.lose))
+            opened.append(await self._open(url, "consume", session))
+            opened.append(await self._open(url, "publish", session))
             await session.start(opened[0], opened[1])
         except (BusError, asyncio.CancelledError) as error:
             await asyncio.gather(*(connection.close() for connection in opened))
@@ -59,6 +63,9 @@ class RabbitBus:
                 raise BrokerUnreachableError(str(error)) from error
             raise
         return session
+
+    async def _open(self, url: str, role: str, session: RabbitSession) -> Connection:
+        return await Connection.open(self._parameters(url, role), session.lose, self._timeouts.answer_s)
 
     def _parameters(self, url: str, role: str) -> URLParameters:
         parameters = URLParameters(url)

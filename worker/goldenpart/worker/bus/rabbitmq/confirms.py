@@ -20,6 +20,7 @@ class ConfirmingPublisher:
         # In order of tags, since dicts keep insertion order and tags only grow.
         self._waiting: dict[int, tuple[asyncio.Future[None], str]] = {}
         self._returned: dict[str, str] = {}
+        self._moved_at = asyncio.get_running_loop().time()
 
     async def start(self) -> None:
         """Switches the channel to confirm mode."""
@@ -32,10 +33,21 @@ class ConfirmingPublisher:
         if not self._channel.raw.is_open:
             confirmed.set_exception(SessionLostError("the publishing channel is closed"))
             return confirmed
+        if not self._waiting:
+            self.touch()
         self._channel.raw.basic_publish(exchange, routing_key, message.body, to_properties(message), mandatory=mandatory)
         self._waiting[self._next_tag] = (confirmed, message.message_id if mandatory else "")
         self._next_tag += 1
         return confirmed
+
+    @property
+    def silent_s(self) -> float:
+        """Tells for how many seconds messages have waited without a single confirm; 0 if none waits."""
+        return asyncio.get_running_loop().time() - self._moved_at if self._waiting else 0.0
+
+    def touch(self) -> None:
+        """Notes that the broker cannot be blamed for the silence so far."""
+        self._moved_at = asyncio.get_running_loop().time()
 
     def fail(self, reason: BusError) -> None:
         """Fails everything that waits: nobody knows whether the broker has it."""
@@ -49,9 +61,12 @@ class ConfirmingPublisher:
         self._returned[properties.message_id or ""] = f"{method.reply_code} {method.reply_text} for {method.routing_key!r}"
 
     def _on_confirm(self, frame: Any) -> None:
+        self.touch()
         last: int = frame.method.delivery_tag
         tags = [tag for tag in self._waiting if tag <= last] if frame.method.multiple else [last]
         for tag in tags:
+            if tag not in self._waiting:  # `fail` was faster
+                continue
             confirmed, message_id = self._waiting.pop(tag)
             returned = self._returned.pop(message_id, None) if message_id else None
             if confirmed.done():  # its waiter was cancelled

@@ -27,7 +27,13 @@ _ACCESS_REFUSED, _PRECONDITION_FAILED = 403, 406
 class RabbitSession:
     """Implements `bus.LineSession`. Made by `RabbitBus.connect`."""
 
-    def __init__(self) -> None:
+    def __init__(self, confirm_s: float) -> None:
+        """Prepares a session; `start` begins it.
+
+        Args:
+            confirm_s: A broker that confirms nothing for so long is given up, unless an alarm blocks it.
+        """
+        self._confirm_s = confirm_s
         self.lost: asyncio.Future[BusError] = asyncio.get_running_loop().create_future()
         self._consuming: Connection | None = None
         self._publishing: Connection | None = None
@@ -43,6 +49,18 @@ class RabbitSession:
         channel.closed.add_done_callback(lambda closed: self.lose(SessionLostError(f"publishing channel closed: {closed.result()!r}")))
         self._publisher = ConfirmingPublisher(channel)
         await self._publisher.start()
+        self._watch_confirms()
+
+    def _watch_confirms(self) -> None:
+        # A confirm that gets lost in the broker would hold its frame, and in the end the whole prefetch, for ever.
+        if self.lost.done() or self._publisher is None:
+            return
+        if self.blocked:
+            self._publisher.touch()
+        if self._publisher.silent_s > self._confirm_s:
+            self.lose(SessionLostError(f"the broker confirmed nothing for {self._confirm_s:g} s"))
+        else:
+            asyncio.get_running_loop().call_later(self._confirm_s / 4, self._watch_confirms)
 
     def lose(self, reason: BusError) -> None:
         """Marks the session as lost and fails what waits. Idempotent."""
@@ -100,19 +118,26 @@ class RabbitSession:
             method.delivery_tag += number << 48
             on_delivery(to_delivery(method, properties, body))
 
-        await channel.call("basic_qos", prefetch_count=prefetch)
         consumer = f"goldenpart-{uuid.uuid4().hex}"
         # The broker cancels a consumer whose queue goes away.
         channel.raw.add_on_cancel_callback(lambda _: self.lose(SessionLostError(f"the broker cancelled the consumer of {queue!r}")))
-        await channel.call("basic_consume", queue=queue, on_message_callback=receive, consumer_tag=consumer)
+        await self._call_or_lose(channel, "basic_qos", prefetch_count=prefetch)
+        await self._call_or_lose(channel, "basic_consume", queue=queue, on_message_callback=receive, consumer_tag=consumer)
         channel.closed.add_done_callback(lambda closed: self.lose(SessionLostError(f"consuming channel closed: {closed.result()!r}")))
         self._consumers[consumer] = channel
         return consumer
 
     async def cancel(self, consumer: str) -> None:
         """See `LineSession.cancel`."""
-        channel = self._consumers.pop(consumer)
-        await channel.call("basic_cancel", consumer_tag=consumer)
+        await self._call_or_lose(self._consumers.pop(consumer), "basic_cancel", consumer_tag=consumer)
+
+    async def _call_or_lose(self, channel: Channel, method: str, **arguments: object) -> None:
+        """Calls; a session whose consumer could not be set up or ended is of no use, and must not look as if it were."""
+        try:
+            await channel.call(method, **arguments)
+        except SessionLostError as error:
+            self.lose(error)
+            raise
 
     def ack(self, delivery: Delivery) -> None:
         """See `LineSession.ack`."""
