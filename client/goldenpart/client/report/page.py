@@ -10,14 +10,14 @@ from pathlib import Path
 import jinja2
 from PIL import Image
 
-from goldenpart.client.recipe import Recipe
+from goldenpart.client.report.recipe_rows import recipe_rows
 from goldenpart.client.report.score_plot import is_wrong, score_plot
 from goldenpart.client.report.scores import InspectedPart, Label, Spread, auroc_of, confusion
 from goldenpart.client.results import Timings, Verdict
 from goldenpart.client.revisions import Revision
 
 _PICTURE_PX = 640
-_TEMPLATE = Path(__file__).with_name("report.html.j2")
+_TEMPLATES = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +65,35 @@ def write_report(
     if others:
         names = ", ".join(sorted(others))
         raise ValueError(f"a report is about one revision, {revision.revision}, but parts were judged by {names} as well")
-    page = _environment().from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    text = page.render(
-        title=title or f"Inspection of {revision.category}",
-        revision=revision,
-        now=now or datetime.now(UTC),
-        plot=score_plot(parts),
-        confusion=confusion(parts),
-        totals=_totals(parts),
-        auroc=auroc_of(parts),
-        cards=cards(parts, most_pictures),
-        times=stage_times(parts),
-        frames_per_s=frames_per_s,
-        recipe=_recipe_rows(revision.recipe),
-        Verdict=Verdict,
-        Label=Label,
+    text = (
+        page_environment()
+        .get_template("report.html.j2")
+        .render(
+            title=title or f"Inspection of {revision.category}",
+            revision=revision,
+            now=now or datetime.now(UTC),
+            plot=score_plot(parts),
+            confusion=confusion(parts),
+            totals=_totals(parts),
+            auroc=auroc_of(parts),
+            cards=cards(parts, most_pictures),
+            times=stage_times(parts),
+            frames_per_s=frames_per_s,
+            recipe=recipe_rows(revision.recipe),
+            Verdict=Verdict,
+            Label=Label,
+        )
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+def page_environment() -> jinja2.Environment:
+    """Return what renders the templates of this folder; what they are given is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["percent"] = lambda rate: f"{100 * rate:.3g} %"
     environment.filters["milliseconds"] = lambda seconds: f"{1000 * seconds:.1f}"
     return environment
@@ -141,12 +147,3 @@ def stage_times(parts: Iterable[InspectedPart]) -> tuple[tuple[str, Spread], ...
         for stage in stages
         if any(getattr(timing, stage) for timing in timings)
     )
-
-
-def _recipe_rows(recipe: Recipe) -> tuple[tuple[str, str], ...]:
-    given = ((knob.name, getattr(recipe, knob.name)) for knob in fields(recipe))
-    return tuple((name.replace("_", " "), _knob_text(value)) for name, value in given if value is not None)
-
-
-def _knob_text(value: object) -> str:
-    return ", ".join(f"{item:g}" for item in value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,1 @@
+"""Metrics of anomaly detection on plain arrays: NumPy and SciPy, nothing of Goldenpart."""
