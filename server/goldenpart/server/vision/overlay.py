@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from goldenpart.server.vision.heatmap import Heat, Region
+from goldenpart.server.vision.heatmap import Heat
 from goldenpart.server.vision.image import Rgb8
+from goldenpart.server.vision.overlay_regions import CAPTIONED_REGIONS, CaptionedRegion, draw_regions, draw_zones
+from goldenpart.server.vision.overlay_text import fit, font_of, wrap
+from goldenpart.server.vision.zones import Zone
 
 HEAT_TOP = 2.0
 """Heat at the upper end of the colour scale; the same for every picture, so that overlays compare."""
 
 _Box = tuple[float, float, float, float]
 _Sample = TypeVar("_Sample", np.uint8, np.float32)
-_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _MAX_WIDTH_PX, _MAX_HEIGHT_PX, _SMALL_PX = 1200, 1200, 560
 _STACK_ASPECT = 2.2  # wider frames stand above each other
 _SHOWN_FROM, _OPACITY = 0.5, 0.72
-_LABELLED_REGIONS = 12
 _PAPER, _INK, _FAINT, _CELL, _BAND = "#ffffff", "#1a2129", "#616d79", "#e9ecef", "#f3f5f7"
-_MARK = "#ffd60a"
 _COLOURS = {"PASS": "#1a7f37", "REVIEW": "#a85b00", "FAIL": "#c8202f"}
 _OTHER_COLOUR = "#57606a"
 _SIGNS: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {  # strokes in a unit square, so that no verdict hangs on colour alone
@@ -48,6 +47,7 @@ class OverlayCaption:
         threshold: FAIL above it; None if the revision is not calibrated.
         review_threshold: REVIEW above it; None without a review band.
         p_value: of the score; None if unknown.
+        remark: why the verdict is not the score's; written below the pictures.
     """
 
     verdict: str
@@ -58,6 +58,7 @@ class OverlayCaption:
     threshold: float | None
     review_threshold: float | None
     p_value: float | None
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,29 +74,44 @@ class _Layout:
     colour_bar: _Box
 
 
-def render_overlay(image: Rgb8, heat: Heat, regions: Sequence[Region], caption: OverlayCaption) -> bytes:
+def render_overlay(
+    image: Rgb8, heat: Heat, regions: Sequence[CaptionedRegion], caption: OverlayCaption, zones: Sequence[Zone] = ()
+) -> bytes:
     """Draw the overlay. May run on any thread; takes some 50 ms for a camera frame.
 
     Args:
         image: (H, W, 3) uint8 RGB, the frame.
         heat: (H, W) float32, 1.0 = at the threshold.
-        regions: boxes to mark, in pixels of the frame, highest peak first.
+        regions: boxes to mark, in pixels of the frame, highest excess first; their texts stand below the pictures.
         caption: what is written above.
+        zones: outlined in the frame.
 
     Returns:
         A PNG file. Large frames are scaled down, small ones up; text is of readable size in both.
     """
     layout = _plan(image.shape[1], image.shape[0])
-    canvas = Image.new("RGB", layout.canvas, _PAPER)
+    lines = _write_lines(layout, regions, caption)
+    height = layout.canvas[1] + (round((1.5 * len(lines) + 0.4) * layout.unit) if lines else 0)
+    canvas = Image.new("RGB", (layout.canvas[0], height), _PAPER)
     draw = ImageDraw.Draw(canvas)
     frame = _resize(image, layout)
     _draw_header(draw, layout, caption)
     frame_box = _paste(canvas, draw, frame, layout, layout.frame_cell, f"Frame, {image.shape[1]} x {image.shape[0]} px")
-    _draw_regions(draw, layout, regions, frame_box)
+    draw_zones(draw, zones, frame_box, layout.unit)
+    draw_regions(draw, regions, frame_box, layout.frame_cell, layout.scale, layout.unit)
+    for place, line in enumerate(lines):
+        draw.text((1.2 * layout.unit, layout.canvas[1] + (1.5 * place + 0.6) * layout.unit), line, _INK, font_of(layout.unit), anchor="ls")
     _paste(canvas, draw, _blend(frame, _resize(heat, layout), layout), layout, layout.heat_cell, "Heat map; outlined: above the threshold")
     _draw_colour_bar(canvas, draw, layout)
     pixels = np.asarray(canvas)[:, :, ::-1]
     return bytes(cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1])
+
+
+def _write_lines(layout: _Layout, regions: Sequence[CaptionedRegion], caption: OverlayCaption) -> list[str]:
+    """Return what is written below the pictures: why the verdict is not the score's, then a sentence per region."""
+    letters, room = font_of(layout.unit), layout.canvas[0] - 2.4 * layout.unit
+    sentences = [f"{place}: {one.text}" for place, one in enumerate(regions[:CAPTIONED_REGIONS], 1) if one.text]
+    return [line for text in (caption.remark, *sentences) for line in wrap(text, letters, room, 3)]
 
 
 def _plan(width: int, height: int) -> _Layout:
@@ -125,8 +141,8 @@ def _resize(picture: npt.NDArray[_Sample], layout: _Layout) -> npt.NDArray[_Samp
 def _paste(canvas: Image.Image, draw: ImageDraw.ImageDraw, picture: Rgb8, layout: _Layout, cell: _Box, title: str) -> _Box:
     """Put a picture into the middle of its cell and return the box it takes."""
     draw.rectangle(cell, fill=_CELL)
-    font = _font(layout.unit)
-    draw.text((cell[0], cell[1] - 0.5 * layout.unit), _fit(title, font, cell[2] - cell[0]), _FAINT, font, anchor="ls")
+    font = font_of(layout.unit)
+    draw.text((cell[0], cell[1] - 0.5 * layout.unit), fit(title, font, cell[2] - cell[0]), _FAINT, font, anchor="ls")
     x, y = round((cell[0] + cell[2] - layout.panel[0]) / 2), round((cell[1] + cell[3] - layout.panel[1]) / 2)
     canvas.paste(Image.fromarray(np.ascontiguousarray(picture)), (x, y))
     return (x, y, x + layout.panel[0], y + layout.panel[1])
@@ -140,11 +156,11 @@ def _draw_header(draw: ImageDraw.ImageDraw, layout: _Layout, caption: OverlayCap
     _draw_badge(draw, layout, badge, caption.verdict)
     middle = width * 0.58
     left, room = badge[2] + margin, middle - margin - badge[2] - margin
-    title, body = _font(round(1.35 * unit)), _font(unit)
-    draw.text((left, 2.3 * unit), _fit(caption.category, title, room), _INK, title, anchor="ls")
-    draw.text((left, 3.9 * unit), _fit(f"revision {caption.revision}", body, room), _FAINT, body, anchor="ls")
+    title, body = font_of(round(1.35 * unit)), font_of(unit)
+    draw.text((left, 2.3 * unit), fit(caption.category, title, room), _INK, title, anchor="ls")
+    draw.text((left, 3.9 * unit), fit(f"revision {caption.revision}", body, room), _FAINT, body, anchor="ls")
     wide = middle - 2 * margin
-    draw.text((margin, 5.6 * unit), _fit(f"frame {caption.frame_id}", body, wide), _FAINT, body, anchor="ls")
+    draw.text((margin, 5.6 * unit), fit(f"frame {caption.frame_id}", body, wide), _FAINT, body, anchor="ls")
     _draw_score(draw, layout, (middle, 0.0, width - margin, 6.4 * unit), caption)
 
 
@@ -156,22 +172,22 @@ def _draw_badge(draw: ImageDraw.ImageDraw, layout: _Layout, box: _Box, verdict: 
     for stroke in signs:
         draw.line([(x + side * across, y + side * down) for across, down in stroke], _PAPER, max(2, round(0.17 * unit)), joint="curve")
     left = box[0] + (2.7 if signs else 0.8) * unit
-    font = next((font for font in (_font(round(1.4 * unit)), _font(unit)) if font.getlength(verdict) <= box[2] - left), _font(unit))
-    draw.text((left, (box[1] + box[3]) / 2), _fit(verdict, font, box[2] - left - 0.3 * unit), _PAPER, font, anchor="lm")
+    font = next((font for font in (font_of(round(1.4 * unit)), font_of(unit)) if font.getlength(verdict) <= box[2] - left), font_of(unit))
+    draw.text((left, (box[1] + box[3]) / 2), fit(verdict, font, box[2] - left - 0.3 * unit), _PAPER, font, anchor="lm")
 
 
 def _draw_score(draw: ImageDraw.ImageDraw, layout: _Layout, box: _Box, caption: OverlayCaption) -> None:
     """Draw score, limits and p-value into the right part of the header."""
     unit, room = layout.unit, box[2] - box[0]
-    title, body = _font(round(1.35 * unit)), _font(unit)
+    title, body = font_of(round(1.35 * unit)), font_of(unit)
     evidence = "" if caption.p_value is None else f"p = {caption.p_value:.3g}"
     taken = body.getlength(evidence)
-    draw.text((box[0], 2.3 * unit), _fit(f"score {caption.score:.4g}", title, room - taken - unit), _INK, title, anchor="ls")
+    draw.text((box[0], 2.3 * unit), fit(f"score {caption.score:.4g}", title, room - taken - unit), _INK, title, anchor="ls")
     draw.text((box[2], 2.3 * unit), evidence, _INK, body, anchor="rs")
     bar = (box[0], 2.9 * unit, box[2], 4.0 * unit)
     draw.rectangle(bar, fill="#d5dade")
     if caption.threshold is None or caption.threshold <= 0:
-        draw.text((box[0], 5.6 * unit), _fit("no threshold: not calibrated", body, room), _FAINT, body, anchor="ls")
+        draw.text((box[0], 5.6 * unit), fit("no threshold: not calibrated", body, room), _FAINT, body, anchor="ls")
         return
     at = [bar[0] + room * min(1.0, max(0.0, value / (HEAT_TOP * caption.threshold))) for value in (caption.score, caption.threshold)]
     draw.rectangle((bar[0], bar[1], at[0], bar[3]), fill=_COLOURS.get(caption.verdict, _OTHER_COLOUR))
@@ -181,7 +197,7 @@ def _draw_score(draw: ImageDraw.ImageDraw, layout: _Layout, box: _Box, caption: 
         _draw_limit(draw, layout, review, bar, dashed=True)
         words += f", review above {caption.review_threshold:.4g}"
     _draw_limit(draw, layout, at[1], bar, dashed=False)
-    draw.text((box[0], 5.6 * unit), _fit(words, body, room), _FAINT, body, anchor="ls")
+    draw.text((box[0], 5.6 * unit), fit(words, body, room), _FAINT, body, anchor="ls")
 
 
 def _draw_limit(draw: ImageDraw.ImageDraw, layout: _Layout, x: float, bar: _Box, *, dashed: bool) -> None:
@@ -193,29 +209,6 @@ def _draw_limit(draw: ImageDraw.ImageDraw, layout: _Layout, x: float, bar: _Box,
     step = (bottom - top) / pieces
     for piece in range(0, pieces, 2):
         draw.rectangle((x - half, top + piece * step, x + half, top + (piece + 1) * step), fill=_INK)
-
-
-def _draw_regions(draw: ImageDraw.ImageDraw, layout: _Layout, regions: Sequence[Region], frame: _Box) -> None:
-    """Draw boxes, the hottest last and so on top, and the peaks of the hottest."""
-    stroke = max(2, round(0.14 * layout.unit))
-    for place, region in reversed(list(enumerate(regions))):
-        left, top = frame[0] + region.x_px * layout.scale - stroke, frame[1] + region.y_px * layout.scale - stroke
-        right = frame[0] + (region.x_px + region.width_px) * layout.scale + stroke - 1
-        bottom = frame[1] + (region.y_px + region.height_px) * layout.scale + stroke - 1
-        draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline="#000000", width=stroke + 2)
-        draw.rectangle((left, top, right, bottom), outline=_MARK, width=stroke)
-        if place < _LABELLED_REGIONS:
-            _draw_label(draw, layout, f"{region.peak:.2f}", (left, top, right, bottom))
-
-
-def _draw_label(draw: ImageDraw.ImageDraw, layout: _Layout, text: str, box: _Box) -> None:
-    """Write above a box, or below it where there is no room, always inside the cell."""
-    font, cell = _font(layout.unit), layout.frame_cell
-    width, height = font.getlength(text) + 0.6 * layout.unit, 1.3 * layout.unit
-    x = min(max(box[0], cell[0]), cell[2] - width)
-    y = box[1] - height - 2 if box[1] - height - 2 >= cell[1] else min(box[3] + 2, cell[3] - height)
-    draw.rectangle((x, y, x + width, y + height), fill="#000000")
-    draw.text((x + 0.3 * layout.unit, y + height / 2), text, _MARK, font, anchor="lm")
 
 
 def _blend(frame: Rgb8, heat: Heat, layout: _Layout) -> Rgb8:
@@ -242,7 +235,7 @@ def _draw_colour_bar(canvas: Image.Image, draw: ImageDraw.ImageDraw, layout: _La
     ground = np.full((height, width, 3), 200.0, np.float32)
     canvas.paste(Image.fromarray(_colour(heat, ground)), (left, top))
     draw.rectangle((left - 1, top - 1, right, bottom), outline=_FAINT)
-    font, small = _font(layout.unit), _font(round(0.85 * layout.unit))
+    font, small = font_of(layout.unit), font_of(round(0.85 * layout.unit))
     for value, text in ((0.0, "0"), (0.5, "0.5"), (1.0, "1.0"), (1.5, "1.5"), (HEAT_TOP, "2+")):
         y = min(max(bottom - height * value / HEAT_TOP, top + 0.4 * layout.unit), bottom - 0.4 * layout.unit)
         draw.text((right + 0.5 * layout.unit, y), text, _INK if value == 1.0 else _FAINT, font if value == 1.0 else small, anchor="lm")
@@ -250,19 +243,3 @@ def _draw_colour_bar(canvas: Image.Image, draw: ImageDraw.ImageDraw, layout: _La
     if height > 12 * layout.unit:
         draw.text((right + 0.5 * layout.unit, limit + layout.unit), "limit", _INK, small, anchor="lm")
     draw.rectangle((left - 0.3 * layout.unit, limit - 1, right + 0.3 * layout.unit, limit + 1), fill=_INK)
-
-
-def _fit(text: str, font: _Font, room: float) -> str:
-    """Shorten a text with an ellipsis until it fits."""
-    if font.getlength(text) <= room:
-        return text
-    low, high = 0, min(len(text), 1000)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if font.getlength(text[:middle] + "…") <= room else (low, middle - 1)
-    return text[:low] + "…"
-
-
-@lru_cache(maxsize=64)
-def _font(size: int) -> _Font:
-    return ImageFont.load_default(size=size)
