@@ -1,0 +1,230 @@
+"""How often the audit names the bad parts in a golden set: 2 of 16 parts are swapped for defective ones, again and again.
+
+Every image is embedded once, and every pair of images compared once; a trial then only chooses among distances that are known. Variants
+of the statistic are compared on the same trials. `tests/acceptance/test_golden_audit.py` does the same over a socket.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import platform
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import comb
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from goldenpart.client.demo.run import RECIPE as DEMO_RECIPE
+from goldenpart.client.parts import Defect, draw_flange
+from goldenpart.server.vision.audit import (
+    CONTAMINATED_FROM,
+    FIRST_PART,
+    LAST_PART,
+    WORST_SHARE,
+    mean_of_largest,
+    patch_suspicions,
+    robust_z_scores,
+)
+from goldenpart.server.vision.backbones import open_backbone
+from goldenpart.server.vision.coverage import distances_between
+from goldenpart.server.vision.features import Vectors, extract_tokens, to_vectors
+from goldenpart.server.vision.image import EncodedImage, Rgb8, decode
+from goldenpart.server.vision.preparation import prepare
+from goldenpart.server.vision.recipe import Metric, Recipe, default_recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+REPORT = ROOT / "artifacts" / "reports" / "golden_audit.md"
+CATEGORIES = ("dobot_cubes", "magnetic_tile", "deeppcb_50600")
+PARTS, BAD, SEED = 16, 2, 0
+
+Distances = npt.NDArray[np.float32]
+Statistic = Callable[[Distances], float]
+
+VARIANTS: dict[str, Statistic] = {
+    "nearest part, maximum (plain leave-one-out)": lambda nearest: float(patch_suspicions(nearest, 1, 1).max()),
+    "nearest part, top 1 %": lambda nearest: mean_of_largest(patch_suspicions(nearest, 1, 1), 0.01),
+    "2nd part, maximum": lambda nearest: float(patch_suspicions(nearest, 2, 2).max()),
+    "2nd part, top 0.3 %": lambda nearest: mean_of_largest(patch_suspicions(nearest, 2, 2), 0.003),
+    "2nd to 4th part, top 0.3 %": lambda nearest: mean_of_largest(patch_suspicions(nearest, 2, 4), 0.003),
+    "2nd to 4th part, top 1 %": lambda nearest: mean_of_largest(patch_suspicions(nearest, 2, 4), 0.01),
+    "median part, top 0.3 %": lambda nearest: mean_of_largest(np.median(nearest, axis=0), 0.003),
+    "mean of all parts, top 0.3 %": lambda nearest: mean_of_largest(nearest.mean(axis=0), 0.003),
+}
+CHOSEN = "2nd to 4th part, top 0.3 %"
+
+
+@dataclass(frozen=True)
+class Images:
+    """Pictures of a category: good and defective ones."""
+
+    good: list[Rgb8]
+    bad: list[Rgb8]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one variant says in all trials of a category.
+
+    Attributes:
+        named: share of trials in which the two most suspicious parts are the bad ones.
+        both, each: share of trials in which both bad parts are called contaminated, and share of bad parts that are.
+        false: good parts called contaminated per trial.
+        false_clean: the same in sets without a bad part.
+    """
+
+    named: float
+    both: float
+    each: float
+    false: float
+    false_clean: float
+
+
+def real_images(folder: Path, good: int, bad: int) -> Images:
+    """Choose pictures of a category in MVTec layout."""
+    chooser = random.Random(SEED)
+    good_paths = sorted((folder / "train" / "good").iterdir())
+    bad_paths = sorted(path for path in (folder / "test").glob("*/*") if path.parent.name != "good")
+    chosen = [chooser.sample(paths, min(most, len(paths))) for paths, most in ((good_paths, good), (bad_paths, bad))]
+    return Images(*([decode(EncodedImage(path.read_bytes())) for path in paths] for paths in chosen))
+
+
+def drawn_images(good: int, bad: int) -> Images:
+    """Draw flanges, the kinds of damage taking turns."""
+    rng, kinds = np.random.default_rng(SEED), tuple(Defect)
+    return Images(
+        [draw_flange(rng).image for _ in range(good)], [draw_flange(rng, kinds[index % len(kinds)]).image for index in range(bad)]
+    )
+
+
+def recipe_of(category: str, backbone_name: str) -> Recipe:
+    """Return the backbone's default recipe; drawn flanges get the resolution of the demo."""
+    recipe, demo_px = default_recipe(backbone_name), DEMO_RECIPE.resolution_px
+    return recipe if category in CATEGORIES or demo_px is None else dataclasses.replace(recipe, resolution_px=demo_px)
+
+
+def embed(images: Sequence[Rgb8], recipe: Recipe, cache: Path) -> Iterator[Vectors]:
+    """Yield the patch vectors of each picture."""
+    backbone = open_backbone(recipe.backbone, weights=None, cache=cache, device=torch.device("cpu"), precision="fp32")
+    for image in images:
+        prepared = prepare(image, recipe, backbone.patch_size)
+        yield to_vectors(extract_tokens(backbone, [prepared.pixels], recipe.layers)[0], prepared, recipe)
+
+
+def pair_distances(vectors: Sequence[Vectors], metric: Metric) -> list[list[Distances]]:
+    """Return for every ordered pair of pictures the distance of each patch of the first to the nearest one of the second."""
+    device = torch.device("cpu")
+    found: list[list[Distances]] = [[np.empty(0, np.float32)] * len(vectors) for _ in vectors]
+    for first in range(len(vectors)):
+        for second in range(first):
+            distances = distances_between(vectors[first], vectors[second], metric, device)
+            found[first][second] = distances.min(dim=1).values.numpy()
+            found[second][first] = distances.min(dim=0).values.numpy()
+    return found
+
+
+def run_trials(pairs: list[list[Distances]], good: int, trials: int) -> dict[str, Found]:
+    """Swap 2 of 16 parts, `trials` times, and ask every variant; a set of 16 good parts goes with each trial."""
+    rng = np.random.default_rng(SEED)
+    mixed: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in VARIANTS}
+    clean: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in VARIANTS}
+    for _ in range(trials):
+        parts = rng.choice(good, PARTS, replace=False)
+        swapped = [*parts[: PARTS - BAD], *(good + rng.choice(len(pairs) - good, BAD, replace=False))]
+        for chosen, kept in ((swapped, mixed), (list(parts), clean)):
+            nearest = [np.stack([pairs[part][other] for other in chosen if other != part]) for part in chosen]
+            for name, statistic in VARIANTS.items():
+                kept[name].append(np.array([statistic(distances) for distances in nearest]))
+    return {name: _found(np.array(mixed[name]), np.array(clean[name])) for name in VARIANTS}
+
+
+def _found(mixed: npt.NDArray[np.float64], clean: npt.NDArray[np.float64]) -> Found:
+    """Weigh suspicions, (T, 16) each; the last two of `mixed` are the bad ones."""
+    flagged = np.array([robust_z_scores(row) for row in mixed]) >= CONTAMINATED_FROM
+    top = np.argsort(-mixed, axis=1)[:, :BAD]
+    return Found(
+        named=float((top >= PARTS - BAD).all(axis=1).mean()),
+        both=float(flagged[:, -BAD:].all(axis=1).mean()),
+        each=float(flagged[:, -BAD:].mean()),
+        false=float(flagged[:, :-BAD].sum(axis=1).mean()),
+        false_clean=float((np.array([robust_z_scores(row) for row in clean]) >= CONTAMINATED_FROM).sum(axis=1).mean()),
+    )
+
+
+def measure(images: Images, trials: int, recipe: Recipe, cache: Path) -> dict[str, Found]:
+    """Run all trials of one category."""
+    vectors = list(embed([*images.good, *images.bad], recipe, cache))
+    return run_trials(pair_distances(vectors, recipe.metric), len(images.good), trials)
+
+
+def report(found: dict[str, dict[str, Found]], counts: dict[str, tuple[int, int]], arguments: argparse.Namespace) -> str:
+    """Write the tables."""
+    backbone = open_backbone(arguments.backbone, weights=None, cache=arguments.cache, device=torch.device("cpu"), precision="fp32")
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, CPU, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    lines = [
+        "# Golden-set audit",
+        "",
+        f"`python -m tests.benchmarks.golden_audit --trials {arguments.trials} --good {arguments.good} --bad {arguments.bad}` · "
+        f"{machine} · {datetime.now(UTC):%Y-%m-%d} · backbone {arguments.backbone} {backbone.digest[:19]}, its default recipe; "
+        f"the drawn flange at the {DEMO_RECIPE.resolution_px} px of the demo",
+        "",
+        f"{BAD} of {PARTS} golden parts are swapped for defective ones, n = {arguments.trials} random trials per category, seed {SEED}. "
+        f"*Named*: the two most suspicious parts are the two bad ones (chance: 1/{comb(PARTS, BAD)} = {100 / comb(PARTS, BAD):.1f} %). "
+        f"*Flagged*: called contaminated, robust z >= {CONTAMINATED_FROM}. *False*: good parts flagged, per set of {PARTS}.",
+        "",
+        f"## What `goldenpart suggest --audit` does: {CHOSEN}",
+        "",
+        "| category | good + defective | both named | chance | both flagged | a bad part flagged | false per set | false per clean set |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for category, variants in found.items():
+        one, (good, bad) = variants[CHOSEN], counts[category]
+        lines.append(
+            f"| {category} | {good} + {bad} | {100 * one.named:.0f} % | {100 / comb(PARTS, BAD):.1f} % | {100 * one.both:.0f} % | "
+            f"{100 * one.each:.0f} % | {one.false:.2f} | {one.false_clean:.2f} |"
+        )
+    lines += ["", "## Variants of the statistic: both named", "", f"| statistic of a part | {' | '.join(found)} | mean |"]
+    lines += [f"|---|{'---|' * (len(found) + 1)}"]
+    for name in VARIANTS:
+        shares = [variants[name].named for variants in found.values()]
+        cells = " | ".join(f"{100 * share:.0f} %" for share in (*shares, float(np.mean(shares))))
+        lines.append(f"| {name}{' (chosen)' if name == CHOSEN else ''} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Parse flags, run, write the report."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.golden_audit", description=__doc__)
+    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--good", type=int, default=32, help="good pictures per category to choose from")
+    parser.add_argument("--bad", type=int, default=20, help="defective ones")
+    parser.add_argument("--backbone", default="compact")
+    parser.add_argument("--cache", type=Path, default=ROOT / "artifacts" / "backbones", help="folder of downloaded weights")
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("GOLDENPART_DATA", ROOT.parent / "shared" / "data")))
+    parser.add_argument("--report", type=Path, default=REPORT)
+    arguments = parser.parse_args()
+    assert (FIRST_PART, LAST_PART, WORST_SHARE) == (2, 4, 0.003), "CHOSEN names another statistic than the audit's"
+    found: dict[str, dict[str, Found]] = {}
+    counts: dict[str, tuple[int, int]] = {}
+    for category in (*CATEGORIES, "drawn flange"):
+        started = time.monotonic()
+        folder = arguments.data / category
+        drawn = category not in CATEGORIES
+        images = drawn_images(arguments.good, arguments.bad) if drawn else real_images(folder, arguments.good, arguments.bad)
+        counts[category] = (len(images.good), len(images.bad))
+        found[category] = measure(images, arguments.trials, recipe_of(category, arguments.backbone), arguments.cache)
+        print(f"{category}: {100 * found[category][CHOSEN].named:.0f} % named, {time.monotonic() - started:.0f} s", flush=True)
+    arguments.report.parent.mkdir(parents=True, exist_ok=True)
+    arguments.report.write_text(report(found, counts, arguments), encoding="utf-8")
+    print(arguments.report.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
