@@ -16,6 +16,7 @@ from goldenpart.worker.broker import PrivateBroker
 from goldenpart.worker.bus import Binding, Delivery, Message, Queue, Topology
 from goldenpart.worker.bus.rabbitmq import RabbitBus
 from goldenpart.worker.bus.rabbitmq.session import RabbitSession
+from goldenpart.worker.drift import ROUTING_WORD
 from goldenpart.worker.line import Line
 from goldenpart.worker.settings import WorkerSettings
 from goldenpart.worker.simulate.onboarding import CATEGORY
@@ -39,6 +40,7 @@ class Plant:
         self.settings = WorkerSettings.model_validate({"amqp_heartbeat_s": 2, **fields, **settings})
         self.session: RabbitSession
         self.events: list[Delivery] = []
+        self.drifts: list[Delivery] = []
         self.parked: list[Delivery] = []
 
     async def open(self) -> None:
@@ -47,8 +49,12 @@ class Plant:
         gateway, parking = f"gateway.{self.name}", f"parking.{self.name}"
         bindings = (Binding(EVENTS_EXCHANGE, gateway, f"{self.name}.#"), Binding(EVENTS_EXCHANGE, gateway, f"#.{self.name}.#"))
         await self.session.declare(Topology((), (Queue(gateway), Queue(parking)), bindings))
-        await self.session.consume(gateway, 1000, self.events.append)
+        await self.session.consume(gateway, 1000, self._take_event)
         await self.session.consume(PARKED_QUEUE, 1000, self._take_parked)
+
+    def _take_event(self, delivery: Delivery) -> None:
+        """A camera that shows one and the same picture again and again has drifted; that is no verdict."""
+        (self.drifts if delivery.routing_key.endswith(f".{ROUTING_WORD}") else self.events).append(delivery)
 
     def _take_parked(self, delivery: Delivery) -> None:
         if self.name in str(delivery.message.headers.get("goldenpart-parked-routing-key")):

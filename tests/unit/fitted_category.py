@@ -62,4 +62,6 @@ def draft(category: str = "part", first: int = 0, digest: str = "") -> RevisionD
 def loaded(category: str = "part", revision: str = "r0001", first: int = 0) -> LoadedRevision:
     made = draft(category, first)
     parts = tuple(image.part for image in made.golden_images)
-    return LoadedRevision(category, revision, backbone(), Bank(made.bank, RECIPE, torch.device("cpu")), CALIBRATION, None, parts)
+    return LoadedRevision(
+        category, revision, backbone(), Bank(made.detector_content, RECIPE, torch.device("cpu")), CALIBRATION, None, parts
+    )

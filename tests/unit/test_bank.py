@@ -108,7 +108,7 @@ def test_a_golden_part_left_out_is_not_found(golden: int) -> None:
     whole = bank(Recipe(neighbours=2))
     own = content().vectors[golden * PER_PART : (golden + 1) * PER_PART]
     assert (whole.neighbours(own).distances[:, 0] < 1e-6).all()
-    found = whole.neighbours(own, without_golden=golden)
+    found = whole.without(golden).neighbours(own)
     assert not (content().origins[found.rows, GOLDEN] == golden).any()
     rest = np.delete(content().vectors, np.s_[golden * PER_PART : (golden + 1) * PER_PART], axis=0)
     np.testing.assert_allclose(found.distances[:, 0], (1 - own @ rest.T).min(axis=1), atol=1e-6)
@@ -116,13 +116,13 @@ def test_a_golden_part_left_out_is_not_found(golden: int) -> None:
 
 def test_a_part_without_vectors_changes_nothing_when_left_out() -> None:
     queries = unit_vectors(10, seed=2)
-    assert (bank(Recipe()).neighbours(queries, without_golden=9).rows == bank(Recipe()).neighbours(queries).rows).all()
+    assert (bank(Recipe()).without(9).neighbours(queries).rows == bank(Recipe()).neighbours(queries).rows).all()
 
 
 def test_the_only_part_cannot_be_left_out() -> None:
     single = Bank(BankContent(unit_vectors(5), np.zeros((5, 4), np.int32), 0.0), Recipe(), CPU)
     with pytest.raises(InvalidArgumentError, match="at least 2 golden parts"):
-        single.neighbours(unit_vectors(2), without_golden=0)
+        single.without(0).neighbours(unit_vectors(2))
 
 
 def equation_7(vectors: Vectors, query: Vectors, count: int, *, cosine: bool) -> tuple[int, float, float]:
@@ -162,7 +162,7 @@ def test_reweighting_leaves_a_golden_part_out_too() -> None:
     query = unit_vectors(1, seed=4)[0]
     rest = content().vectors[PER_PART:]
     row, distance, factor = equation_7(rest, query, 5, cosine=True)
-    assert bank(recipe).reweighting(query, row + PER_PART, distance, without_golden=0) == pytest.approx(factor, abs=1e-5)
+    assert bank(recipe).without(0).reweighting(query, row + PER_PART, distance) == pytest.approx(factor, abs=1e-5)
 
 
 def test_size_counts_vectors_and_origins() -> None:

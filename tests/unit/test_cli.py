@@ -61,7 +61,7 @@ def test_wrong_arguments_are_told_on_stderr(arguments: list[str], message: str) 
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["fit"], ["calibrate"], ["inspect"], ["categories"], ["categories", "delete"], ["revisions"], ["info"]]
+    "command", [[], ["fit"], ["calibrate"], ["inspect"], ["categories"], ["categories", "delete"], ["revisions"], ["info"], ["evaluate"]]
 )
 def test_every_command_has_help(command: list[str]) -> None:
     result = CliRunner().invoke(app, [*command, "--help"])

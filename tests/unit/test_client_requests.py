@@ -9,6 +9,7 @@ from goldenpart.client import (
     Aggregate,
     CalibrationMethod,
     Coreset,
+    Detector,
     Frame,
     InspectOptions,
     Mask,
@@ -50,6 +51,12 @@ EVERY_KNOB = Recipe(
     heatmap_sigma_px=0.0,
     region_min_area_px=0,
     seed=0,
+    detector=Detector.ENSEMBLE,
+    gaussian_dimensions=50,
+    subspace_variance=0.9,
+    subspace_components=0,
+    autoencoder_steps=99,
+    ensemble_detectors=(Detector.GAUSSIAN, Detector.BANK),
 )
 
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldenpart.server.vision.heatmap import MAX_REGIONS, PNG_SCALE, draw_heat, encode_heat, find_regions
+from goldenpart.server.vision.heatmap import PNG_SCALE, draw_heat, encode_heat
 from goldenpart.server.vision.preparation import plan_geometry
 from goldenpart.server.vision.recipe import Recipe
+from goldenpart.server.vision.regions import MAX_REGIONS, find_regions
 
 Heat = npt.NDArray[np.float32]
 RECIPE = Recipe(resolution_px=112)

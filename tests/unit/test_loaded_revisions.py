@@ -68,7 +68,7 @@ async def test_gives_everything_of_exactly_one_revision(store: CountingStore) ->
     assert [part.name for part in active.golden_parts] == ["golden-0", "golden-1", "golden-2"]
     assert [part.name for part in staged.golden_parts] == ["golden-10", "golden-11", "golden-12"]
     assert active.calibration == CALIBRATION
-    assert revisions.bank_bytes == active.bank.size_bytes + staged.bank.size_bytes
+    assert revisions.bank_bytes == active.detector.size_bytes + staged.detector.size_bytes
 
 
 async def test_callers_share_a_load_and_one_that_gives_up_does_not_end_it(store: CountingStore) -> None:
@@ -95,7 +95,7 @@ async def test_follows_an_activation_at_once(store: CountingStore) -> None:
 
 
 async def test_the_least_recently_used_goes_when_the_budget_is_exceeded(store: CountingStore) -> None:
-    size = (await cache(store).get("a")).bank.size_bytes
+    size = (await cache(store).get("a")).detector.size_bytes
     revisions = cache(store, 2 * size)
     store.reads.clear()
     for category in "abaca":
@@ -110,7 +110,7 @@ async def test_one_that_exceeds_the_budget_alone_is_kept(store: CountingStore) -
     revisions = cache(store, 1)
     assert await revisions.get("a") is await revisions.get("a")
     await revisions.get("b")
-    assert revisions.bank_bytes == (await revisions.get("b")).bank.size_bytes
+    assert revisions.bank_bytes == (await revisions.get("b")).detector.size_bytes
 
 
 async def test_what_is_dropped_lives_on_with_who_holds_it(store: CountingStore) -> None:
@@ -118,7 +118,7 @@ async def test_what_is_dropped_lives_on_with_who_holds_it(store: CountingStore) 
     held = await revisions.get("a")
     store.delete_category("a")
     revisions.forget("a")
-    assert held.bank.size_bytes > 0
+    assert held.detector.size_bytes > 0
     assert revisions.bank_bytes == 0
     with pytest.raises(UnknownCategoryError):
         await revisions.get("a")
@@ -144,7 +144,7 @@ async def test_forgetting_one_revision_leaves_the_others(store: CountingStore) -
     kept = await revisions.get("a", "r0002")
     revisions.forget("a", "r0001")
     assert await revisions.get("a", "r0002") is kept
-    assert revisions.bank_bytes == kept.bank.size_bytes
+    assert revisions.bank_bytes == kept.detector.size_bytes
 
 
 async def test_a_failed_load_is_told_to_all_and_tried_again(store: CountingStore, tmp_path: Path) -> None:

@@ -113,7 +113,9 @@ def test_the_threshold_falls_back_to_the_tolerance_limit() -> None:
 
 @pytest.mark.parametrize("method", CalibrationMethod)
 def test_a_method_is_for_fit_or_for_calibrate_or_for_both(method: CalibrationMethod) -> None:
-    only_fit, only_calibrate = {CalibrationMethod.LEAVE_ONE_OUT}, {CalibrationMethod.CONFORMAL, CalibrationMethod.F1_MAX}
+    chosen = {CalibrationMethod.MANUAL}  # SetThreshold alone
+    only_fit = {CalibrationMethod.LEAVE_ONE_OUT} | chosen
+    only_calibrate = {CalibrationMethod.CONFORMAL, CalibrationMethod.F1_MAX} | chosen
     for known, strangers in ((_FIT_METHODS, only_calibrate), (_CALIBRATE_METHODS, only_fit)):
         if method in strangers:
             with pytest.raises(InvalidArgumentError, match=f"{method} cannot be used here. Go there."):

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goldenpart.server.vision.heatmap import Region, find_regions
 from goldenpart.server.vision.overlay import OverlayCaption, render_overlay
+from goldenpart.server.vision.overlay_regions import CaptionedRegion
+from goldenpart.server.vision.regions import Region, find_regions
 
 Rgb8 = npt.NDArray[np.uint8]
 Heat = npt.NDArray[np.float32]
@@ -28,7 +29,7 @@ def cold(width: int, height: int) -> Heat:
 
 
 def draw(image: Rgb8, heat: Heat, regions: tuple[Region, ...] = (), caption: OverlayCaption = FAILED) -> Rgb8:
-    data = render_overlay(image, heat, regions, caption)
+    data = render_overlay(image, heat, [CaptionedRegion(region) for region in regions], caption)
     assert data.startswith(b"\x89PNG")
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     return np.asarray(picture, np.uint8)

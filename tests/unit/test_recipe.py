@@ -8,9 +8,13 @@ import math
 import pytest
 
 from goldenpart.server.errors import RecipeError
-from goldenpart.server.vision.recipe import SEED, Aggregate, Coreset, Metric, Recipe, Resize, default_recipe
+from goldenpart.server.vision.recipe import SEED, Aggregate, Coreset, DetectorKind, Metric, Recipe, Resize, default_recipe
 
 RANGES: list[tuple[str, float, float]] = [
+    ("gaussian_dimensions", 2, 512),
+    ("subspace_variance", 0.5, 0.9999),
+    ("subspace_components", 0, 4096),
+    ("autoencoder_steps", 10, 5000),
     ("resolution_px", 32, 2048),
     ("neighbourhood_patches", 1, 9),
     ("neighbours", 1, 50),
@@ -60,6 +64,9 @@ def test_knobs_beyond_their_range_are_refused_by_name(name: str, low: float, hig
         ({"rotations_deg": tuple(float(angle) for angle in range(73))}, "recipe.rotations_deg"),
         ({"layers": (0,)}, "recipe.layers"),
         ({"layers": (3, 3)}, "recipe.layers"),
+        ({"ensemble_detectors": ()}, "recipe.ensemble_detectors"),
+        ({"ensemble_detectors": (DetectorKind.BANK, DetectorKind.BANK)}, "recipe.ensemble_detectors"),
+        ({"ensemble_detectors": (DetectorKind.BANK, DetectorKind.AUTOENCODER)}, "recipe.ensemble_detectors"),
     ],
 )
 def test_contradictions_are_refused(knobs: dict[str, object], field: str) -> None:

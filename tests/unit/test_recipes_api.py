@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +13,18 @@ from hypothesis import strategies as st
 
 from goldenpart.server.api.recipes import recipe_from_pb, recipe_to_pb
 from goldenpart.server.errors import RecipeError
-from goldenpart.server.vision.recipe import SEED, Aggregate, Coreset, Metric, Recipe, Resize, SearchIndex, default_recipe
+from goldenpart.server.vision.recipe import (
+    ENSEMBLE_MEMBERS,
+    SEED,
+    Aggregate,
+    Coreset,
+    DetectorKind,
+    Metric,
+    Recipe,
+    Resize,
+    SearchIndex,
+    default_recipe,
+)
 from goldenpart.v1 import recipe_pb2 as pb
 
 KNOBS = [field.name for field in dataclasses.fields(Recipe)]
@@ -61,6 +73,7 @@ def test_one_budget_replaces_the_preset_s_other_one() -> None:
         (pb.Aggregate, Aggregate, "aggregate"),
         (pb.Coreset, Coreset, "coreset"),
         (pb.SearchIndex, SearchIndex, "search_index"),
+        (pb.Detector, DetectorKind, "detector"),
     ],
 )
 def test_contract_and_domain_know_the_same_words(enum: Any, domain: type[StrEnum], knob: str) -> None:
@@ -100,6 +113,12 @@ def recipes(draw: st.DrawFn) -> Recipe:
         heatmap_sigma_px=draw(st.floats(0, 64)),
         region_min_area_px=draw(st.integers(0, 10**9)),
         seed=draw(st.integers(0, 2**63 - 1)),
+        detector=draw(st.sampled_from(DetectorKind)),
+        gaussian_dimensions=draw(st.integers(2, 512)),
+        subspace_variance=draw(st.floats(0.5, 0.9999)),
+        subspace_components=draw(st.integers(0, 4096)),
+        autoencoder_steps=draw(st.integers(10, 5000)),
+        ensemble_detectors=draw(st.sampled_from(list(itertools.permutations(ENSEMBLE_MEMBERS, 2)))),
     )
 
 

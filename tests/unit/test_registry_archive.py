@@ -47,7 +47,7 @@ def test_an_export_is_taken_by_another_store(tmp_path: Path, store: Store, expor
     assert left.manifest == right.manifest
     assert moved.manifest == dataclasses.replace(left.manifest, category="bolt", revision="r0002")
     assert left.calibration == right.calibration == moved.calibration == made.calibration == CALIBRATION
-    assert left.bank.to_bytes() == right.bank.to_bytes()
+    assert left.detector_content.to_bytes() == right.detector_content.to_bytes()
     assert same_mask(left.mask, right.mask)
 
 
@@ -70,7 +70,7 @@ def test_an_export_is_the_same_bytes_each_time_and_plain_tar(tmp_path: Path, sto
 def test_an_export_comes_in_chunks_of_at_most_a_mebibyte(store: Store) -> None:
     vectors = np.zeros((9000, 64), np.float32)
     store.add(
-        dataclasses.replace(draft("big"), bank=BankContent(vectors, np.zeros((9000, 4), np.int32), 0.0)),
+        dataclasses.replace(draft("big"), detector_content=BankContent(vectors, np.zeros((9000, 4), np.int32), 0.0)),
         activate=True,
     )
     chunks = list(store.export("big", ""))

@@ -101,10 +101,10 @@ def test_what_was_added_is_read_unchanged(tmp_path: Path, mask: InspectionMask |
     assert (summary.manifest, summary.damage) == (manifest, "")
     assert (manifest.recipe, manifest.backbone_digest, manifest.coreset_radius) == (RECIPE, "ab" * 32, 1 / 7)
     assert manifest.golden_parts == tuple(image.part for image in given_draft.golden_images)
-    assert (manifest.bank_vectors, manifest.bank_dimensions, manifest.bank_digest) == (5, 8, given_draft.bank.digest())
+    assert (manifest.bank_vectors, manifest.bank_dimensions, manifest.bank_digest) == (5, 8, given_draft.detector_content.digest())
     assert (manifest.category, manifest.revision, manifest.parent_revision) == ("gasket", "r0001", "")
     assert (manifest.create_time, manifest.masked) == (START + timedelta(seconds=1), mask is not None)
-    assert stored.bank.to_bytes() == given_draft.bank.to_bytes()
+    assert stored.detector_content.to_bytes() == given_draft.detector_content.to_bytes()
     assert pictures == [(image.data, image.suffix) for image in given_draft.golden_images]
     assert same_mask(stored.mask, mask)
 
@@ -244,7 +244,7 @@ def test_drafts_that_could_not_be_read_back_are_refused() -> None:
     whole = draft()
     empty = BankContent(np.zeros((0, 8), np.float32), np.zeros((0, 4), np.int32), 0.0)
     with pytest.raises(ValueError, match="bank for gasket is empty"):
-        dataclasses.replace(whole, bank=empty)
+        dataclasses.replace(whole, detector_content=empty)
     with pytest.raises(ValueError, match=r"indices \[1\]"):
         dataclasses.replace(whole, golden_images=whole.golden_images[1:])
     with pytest.raises(ValueError, match="has 0 bytes"):

@@ -128,7 +128,7 @@ def test_rolling_back_tells_what_was_active(tmp_path: Path) -> None:
             store.add(draft(seed=seed), activate=True)
         record, previous = store.activate("gasket", "r0001")
         assert (record.active_revision, previous) == ("r0001", "r0002")
-        assert store.read("gasket").bank.to_bytes() == draft(seed=0).bank.to_bytes()
+        assert store.read("gasket").detector_content.to_bytes() == draft(seed=0).detector_content.to_bytes()
         assert store.activate("gasket", "r0001") == (record, "r0001")  # no switch, no new etag
 
 
@@ -200,7 +200,7 @@ def test_derive_shares_all_but_the_calibration(tmp_path: Path) -> None:
     assert (made.revision, made.calibration, made.manifest) == ("r0002", other, child.manifest)
     assert (child.calibration, parent.calibration) == (other, None)
     assert (child.manifest.parent_revision, child.manifest.recipe) == ("r0001", parent.manifest.recipe)
-    assert child.bank.to_bytes() == parent.bank.to_bytes()
+    assert child.detector_content.to_bytes() == parent.detector_content.to_bytes()
     assert same_mask(child.mask, parent.mask)
     revisions = tmp_path / "categories/gasket/revisions"
     assert (revisions / "r0001/bank.safetensors").samefile(revisions / "r0002/bank.safetensors")

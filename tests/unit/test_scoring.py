@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from goldenpart.server.vision.bank import Bank, BankContent
+from goldenpart.server.vision.detectors.base import Picture
 from goldenpart.server.vision.mask import InspectionMask
-from goldenpart.server.vision.preparation import prepare
+from goldenpart.server.vision.preparation import PreparedImage, prepare
 from goldenpart.server.vision.recipe import Aggregate, Metric, Recipe
-from goldenpart.server.vision.scoring import aggregate, score_image
+from goldenpart.server.vision.scoring import ScoredImage, aggregate, score_patches
 
 TENS = np.arange(1, 11, dtype=np.float32)
 HUNDREDS = np.arange(1, 1001, dtype=np.float32)
@@ -45,6 +46,14 @@ def ladder(**knobs: object) -> Bank:
     return Bank(BankContent(vectors, origins, 0.0), recipe, torch.device("cpu"))
 
 
+def score_image(bank: Bank, vectors: np.ndarray[tuple[int, int], np.dtype[np.float32]], prepared: PreparedImage) -> ScoredImage:
+    """Score a picture whose inspected patches have these vectors."""
+    tokens = np.zeros((*prepared.inspected.shape, vectors.shape[1]), np.float32)
+    tokens[prepared.inspected] = vectors
+    (measured,) = bank.measure([Picture(prepared, torch.from_numpy(tokens))])
+    return score_patches(measured, prepared, bank.recipe)
+
+
 def test_worst_patch_names_its_nearest_golden_part() -> None:
     bank = ladder(aggregate=Aggregate.MAX)
     prepared = prepare(np.zeros((32, 48, 3), np.uint8), bank.recipe, 8)  # 4 x 6 patches
@@ -56,6 +65,7 @@ def test_worst_patch_names_its_nearest_golden_part() -> None:
     assert scored.grid[2, 3] == pytest.approx(3.0)
     assert np.count_nonzero(scored.grid) == 1
     worst = scored.worst
+    assert worst is not None
     assert (worst.row, worst.column, worst.golden, worst.angle_deg, worst.golden_row, worst.golden_column) == (2, 3, 1, 180.0, 3, 4)
     assert worst.distance == pytest.approx(3.0)
 
@@ -70,6 +80,7 @@ def test_patches_left_out_have_no_heat_and_no_vote() -> None:
     assert scored.score == pytest.approx(26 / 12)
     assert (scored.grid[:, 3:] == 0).all()
     assert scored.grid[2, 1] == pytest.approx(4.0)
+    assert scored.worst is not None
     assert (scored.worst.row, scored.worst.column) == (2, 1)
 
 
@@ -78,6 +89,7 @@ def test_distance_of_a_patch_is_the_mean_of_its_neighbours() -> None:
     prepared = prepare(np.zeros((32, 32, 3), np.uint8), bank.recipe, 8)
     scored = score_image(bank, np.full((16, 1), 4.0, np.float32), prepared)
     assert scored.score == pytest.approx(5.0)
+    assert scored.worst is not None
     assert scored.worst.distance == pytest.approx(4.0), "to the nearest one"
 
 
@@ -86,8 +98,8 @@ def test_leaving_a_part_out_raises_the_score() -> None:
     prepared = prepare(np.zeros((32, 32, 3), np.uint8), bank.recipe, 8)
     vectors = np.ones((16, 1), np.float32)
     assert score_image(bank, vectors, prepared).score == pytest.approx(1.0)
-    assert score_image(bank, vectors, prepared, without_golden=0).score == pytest.approx(9.0)
-    assert score_image(bank, vectors, prepared, without_golden=1).score == pytest.approx(1.0)
+    assert score_image(bank.without(0), vectors, prepared).score == pytest.approx(9.0)
+    assert score_image(bank.without(1), vectors, prepared).score == pytest.approx(1.0)
 
 
 def test_reweighting_lowers_the_score_of_a_lone_patch() -> None:

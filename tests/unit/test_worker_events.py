@@ -60,6 +60,15 @@ def test_event_of_an_inspected_frame() -> None:
     assert "heatmap" not in data
 
 
+def test_a_region_tells_its_text_and_zone() -> None:
+    result = inspection_pb2.InspectionResult()
+    result.CopyFrom(RESULT)
+    result.regions[0].text, result.regions[0].zone = "dark compact region 3x4 px", "seal"
+    data = event(outcome(result))["data"]
+    assert isinstance(data, dict)
+    assert (data["regions"][0]["text"], data["regions"][0]["zone"]) == ("dark compact region 3x4 px", "seal")
+
+
 def test_late_means_after_the_deadline() -> None:
     assert event(outcome(), 500)["data"]["late"] is False  # type: ignore[index]
     assert event(outcome(), 500.001)["data"]["late"] is True  # type: ignore[index]

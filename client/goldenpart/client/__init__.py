@@ -4,8 +4,11 @@ Everything public is importable from here; ``goldenpart --help`` is the same on 
 """
 
 from goldenpart.client.aio import AsyncClient
+from goldenpart.client.challenge import ChallengeFrame, ChallengeFramesAdded
 from goldenpart.client.channel import DEFAULT_ADDRESS, MAX_MESSAGE_BYTES
 from goldenpart.client.client import Client
+from goldenpart.client.curation import FrameRanking, GoldenAudit, GoldenPartAudit, GoldenPartVerdict, Suggestion, SuggestionReason
+from goldenpart.client.drift import DriftAlarm, DriftLimits, DriftWatch
 from goldenpart.client.errors import (
     Aborted,
     Cancelled,
@@ -23,8 +26,23 @@ from goldenpart.client.errors import (
     Unavailable,
 )
 from goldenpart.client.frames import Frame, ImageSource, InspectOptions, Mask, NamedImage, PixelFormat
-from goldenpart.client.recipe import Aggregate, Coreset, Metric, Preset, Recipe, Resize, SearchIndex
-from goldenpart.client.results import Box, Heatmap, Inspection, Nearest, NotInspectedReason, Region, Timings, Verdict
+from goldenpart.client.learning import GoldenPartsReport
+from goldenpart.client.learning_gate import ChallengeChange, ChallengeCounts, GateDecision, GateReport
+from goldenpart.client.recipe import Aggregate, Coreset, Detector, Metric, Preset, Recipe, Resize, SearchIndex
+from goldenpart.client.results import (
+    Appearance,
+    Box,
+    ColourDifference,
+    FrameStatistic,
+    FrameStatistics,
+    Heatmap,
+    Inspection,
+    Nearest,
+    NotInspectedReason,
+    Region,
+    Timings,
+    Verdict,
+)
 from goldenpart.client.revisions import (
     Activation,
     Calibration,
@@ -40,6 +58,7 @@ from goldenpart.client.revisions import (
     ThresholdRequest,
 )
 from goldenpart.client.server_info import Backbone, Limits, ServerInfo
+from goldenpart.client.zones import RevisionZones, Zone, ZoneKind, Zones, ZonesReport
 
 __all__ = [
     "DEFAULT_ADDRESS",
@@ -47,6 +66,7 @@ __all__ = [
     "Aborted",
     "Activation",
     "Aggregate",
+    "Appearance",
     "AsyncClient",
     "Backbone",
     "Box",
@@ -55,15 +75,33 @@ __all__ = [
     "CalibrationReport",
     "Cancelled",
     "Category",
+    "ChallengeChange",
+    "ChallengeCounts",
+    "ChallengeFrame",
+    "ChallengeFramesAdded",
     "Client",
+    "ColourDifference",
     "Coreset",
     "DataLoss",
     "DeadlineExceeded",
+    "Detector",
+    "DriftAlarm",
+    "DriftLimits",
+    "DriftWatch",
     "FailedPrecondition",
     "FieldViolation",
     "FitReport",
     "Frame",
+    "FrameRanking",
+    "FrameStatistic",
+    "FrameStatistics",
+    "GateDecision",
+    "GateReport",
+    "GoldenAudit",
     "GoldenPart",
+    "GoldenPartAudit",
+    "GoldenPartVerdict",
+    "GoldenPartsReport",
     "GoldenpartError",
     "Heatmap",
     "ImageSource",
@@ -89,11 +127,18 @@ __all__ = [
     "Resize",
     "Revision",
     "RevisionState",
+    "RevisionZones",
     "SearchIndex",
     "ServerInfo",
+    "Suggestion",
+    "SuggestionReason",
     "ThresholdRequest",
     "Timings",
     "Unauthenticated",
     "Unavailable",
     "Verdict",
+    "Zone",
+    "ZoneKind",
+    "Zones",
+    "ZonesReport",
 ]

@@ -12,14 +12,17 @@ from goldenpart.client import channel, conversions, requests
 from goldenpart.client.aio_wire import AsyncWire
 from goldenpart.client.archive import replaced_when_complete
 from goldenpart.client.channel import DEFAULT_ADDRESS, Connection
+from goldenpart.client.curation_calls import AsyncCurationCalls
 from goldenpart.client.errors import GoldenpartError
 from goldenpart.client.frames import Frame, ImageSource, Mask, NamedImage
+from goldenpart.client.learning_calls_aio import AsyncLearningCalls
 from goldenpart.client.onboarding import Outcome
 from goldenpart.client.readiness import CHECK, POLL_INTERVAL_S, ReadinessWait
 from goldenpart.client.recipe import Recipe
 from goldenpart.client.results import Inspection
 from goldenpart.client.revisions import Activation, CalibrationReport, Category, FitReport, Progress, Revision, ThresholdRequest
 from goldenpart.client.server_info import ServerInfo
+from goldenpart.client.zones_calls import AsyncZoneCalls
 from goldenpart.v1 import (
     category_pb2,
     category_pb2_grpc,
@@ -31,7 +34,7 @@ from goldenpart.v1 import (
 )
 
 
-class AsyncClient:
+class AsyncClient(AsyncCurationCalls, AsyncLearningCalls, AsyncZoneCalls):
     """Talks to a Goldenpart server without blocking. Make and use it within one running event loop.
 
     The methods, their arguments and errors are those of :class:`~goldenpart.client.client.Client`; files are read and written in threads.
@@ -110,6 +113,7 @@ class AsyncClient:
         threshold: ThresholdRequest | None = None,
         stage_only: bool = False,
         etag: str = "",
+        reuse_features: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
         timeout_s: float = channel.ONBOARDING_TIMEOUT_S,
     ) -> FitReport:
@@ -118,7 +122,14 @@ class AsyncClient:
         Images are read one by one while they are sent. ``on_progress`` is called in the event loop.
         """
         messages = requests.fit(
-            category, images, recipe_wanted=recipe, mask_wanted=mask, threshold_wanted=threshold, stage_only=stage_only, etag=etag
+            category,
+            images,
+            recipe_wanted=recipe,
+            mask_wanted=mask,
+            threshold_wanted=threshold,
+            stage_only=stage_only,
+            etag=etag,
+            reuse_features=reuse_features,
         )
         outcome = Outcome[FitReport](on_progress)
         async for reply in self._wire.exchange(self._onboarding.Fit, messages, timeout_s):
@@ -135,15 +146,29 @@ class AsyncClient:
         threshold: ThresholdRequest | None = None,
         stage_only: bool = False,
         etag: str = "",
+        gate: bool = False,
+        added_false_rejects_allowed: int = 0,
+        reuse_features: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
         timeout_s: float = channel.ONBOARDING_TIMEOUT_S,
     ) -> CalibrationReport:
         """Set the threshold of a revision (empty = the active one) from images that are not in its bank.
 
-        Returns the new revision, active unless ``stage_only``. ``on_progress`` is called in the event loop.
+        Returns the new revision, active unless ``stage_only``, or with ``gate`` unless the challenge set shows that it is worse: more
+        escapes, or more false rejects than ``added_false_rejects_allowed`` beyond those of before. ``on_progress`` is called
+        in the event loop.
         """
         messages = requests.calibrate(
-            category, normal, defective, revision=revision, threshold_wanted=threshold, stage_only=stage_only, etag=etag
+            category,
+            normal,
+            defective,
+            revision=revision,
+            threshold_wanted=threshold,
+            stage_only=stage_only,
+            etag=etag,
+            gate=gate,
+            added_false_rejects_allowed=added_false_rejects_allowed,
+            reuse_features=reuse_features,
         )
         outcome = Outcome[CalibrationReport](on_progress)
         async for reply in self._wire.exchange(self._onboarding.Calibrate, messages, timeout_s):
@@ -184,9 +209,30 @@ class AsyncClient:
         request = category_pb2.GetRevisionRequest(category=category, revision=revision)
         return conversions.revision((await self._wire.unary(self._categories.GetRevision, request, timeout_s)).revision)
 
-    async def activate(self, category: str, revision: str, *, etag: str = "", timeout_s: float = channel.CHANGE_TIMEOUT_S) -> Activation:
-        """Make a revision the one that judges; also the way to roll back."""
-        request = category_pb2.ActivateRevisionRequest(category=category, revision=revision, etag=etag)
+    async def activate(
+        self,
+        category: str,
+        revision: str,
+        *,
+        etag: str = "",
+        gate: bool = False,
+        added_false_rejects_allowed: int = 0,
+        override_gate: bool = False,
+        timeout_s: float = channel.CHANGE_TIMEOUT_S,
+    ) -> Activation:
+        """Make a revision the one that judges; also the way to roll back.
+
+        With ``gate`` it is first compared with the active one on the challenge set, and refused (``GATE_HELD_BACK``) if it is worse. A
+        revision that a gate held back is refused without ``override_gate``, which is recorded.
+        """
+        request = category_pb2.ActivateRevisionRequest(
+            category=category,
+            revision=revision,
+            etag=etag,
+            gate=gate,
+            added_false_rejects_allowed=added_false_rejects_allowed,
+            override_gate=override_gate,
+        )
         return conversions.activation(await self._wire.unary(self._categories.ActivateRevision, request, timeout_s))
 
     async def delete_category(self, category: str, *, etag: str = "", timeout_s: float = channel.CHANGE_TIMEOUT_S) -> None:

@@ -11,8 +11,10 @@ from grpc_health.v1 import health_pb2_grpc
 from goldenpart.client import channel, conversions, requests
 from goldenpart.client.archive import replaced_when_complete
 from goldenpart.client.channel import DEFAULT_ADDRESS, Connection
+from goldenpart.client.curation_calls import CurationCalls
 from goldenpart.client.errors import GoldenpartError
 from goldenpart.client.frames import Frame, ImageSource, Mask, NamedImage
+from goldenpart.client.learning_calls import LearningCalls
 from goldenpart.client.onboarding import Outcome
 from goldenpart.client.readiness import CHECK, POLL_INTERVAL_S, ReadinessWait
 from goldenpart.client.recipe import Recipe
@@ -20,10 +22,11 @@ from goldenpart.client.results import Inspection
 from goldenpart.client.revisions import Activation, CalibrationReport, Category, FitReport, Progress, Revision, ThresholdRequest
 from goldenpart.client.server_info import ServerInfo
 from goldenpart.client.wire import Wire
+from goldenpart.client.zones_calls import ZoneCalls
 from goldenpart.v1 import category_pb2, category_pb2_grpc, inspection_pb2_grpc, onboarding_pb2_grpc, server_info_pb2, server_info_pb2_grpc
 
 
-class Client:
+class Client(CurationCalls, LearningCalls, ZoneCalls):
     """Talks to a Goldenpart server and waits for the answers. Threads may share it.
 
     Every method raises a :class:`~goldenpart.client.errors.GoldenpartError` where a call fails, and ``OSError`` where an image file
@@ -104,6 +107,7 @@ class Client:
         threshold: ThresholdRequest | None = None,
         stage_only: bool = False,
         etag: str = "",
+        reuse_features: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
         timeout_s: float = channel.ONBOARDING_TIMEOUT_S,
     ) -> FitReport:
@@ -112,7 +116,14 @@ class Client:
         Images are read one by one while they are sent. ``on_progress`` is called in this thread.
         """
         messages = requests.fit(
-            category, images, recipe_wanted=recipe, mask_wanted=mask, threshold_wanted=threshold, stage_only=stage_only, etag=etag
+            category,
+            images,
+            recipe_wanted=recipe,
+            mask_wanted=mask,
+            threshold_wanted=threshold,
+            stage_only=stage_only,
+            etag=etag,
+            reuse_features=reuse_features,
         )
         outcome = Outcome[FitReport](on_progress)
         for reply in self._wire.exchange(self._onboarding.Fit, messages, timeout_s):
@@ -129,15 +140,29 @@ class Client:
         threshold: ThresholdRequest | None = None,
         stage_only: bool = False,
         etag: str = "",
+        gate: bool = False,
+        added_false_rejects_allowed: int = 0,
+        reuse_features: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
         timeout_s: float = channel.ONBOARDING_TIMEOUT_S,
     ) -> CalibrationReport:
         """Set the threshold of a revision (empty = the active one) from images that are not in its bank.
 
-        Returns the new revision, active unless ``stage_only``. ``on_progress`` is called in this thread.
+        Returns the new revision, active unless ``stage_only``, or with ``gate`` unless the challenge set shows that it is worse: more
+        escapes, or more false rejects than ``added_false_rejects_allowed`` beyond those of before. ``on_progress`` is called
+        in this thread.
         """
         messages = requests.calibrate(
-            category, normal, defective, revision=revision, threshold_wanted=threshold, stage_only=stage_only, etag=etag
+            category,
+            normal,
+            defective,
+            revision=revision,
+            threshold_wanted=threshold,
+            stage_only=stage_only,
+            etag=etag,
+            gate=gate,
+            added_false_rejects_allowed=added_false_rejects_allowed,
+            reuse_features=reuse_features,
         )
         outcome = Outcome[CalibrationReport](on_progress)
         for reply in self._wire.exchange(self._onboarding.Calibrate, messages, timeout_s):
@@ -174,9 +199,30 @@ class Client:
         request = category_pb2.GetRevisionRequest(category=category, revision=revision)
         return conversions.revision(self._wire.unary(self._categories.GetRevision, request, timeout_s).revision)
 
-    def activate(self, category: str, revision: str, *, etag: str = "", timeout_s: float = channel.CHANGE_TIMEOUT_S) -> Activation:
-        """Make a revision the one that judges; also the way to roll back."""
-        request = category_pb2.ActivateRevisionRequest(category=category, revision=revision, etag=etag)
+    def activate(
+        self,
+        category: str,
+        revision: str,
+        *,
+        etag: str = "",
+        gate: bool = False,
+        added_false_rejects_allowed: int = 0,
+        override_gate: bool = False,
+        timeout_s: float = channel.CHANGE_TIMEOUT_S,
+    ) -> Activation:
+        """Make a revision the one that judges; also the way to roll back.
+
+        With ``gate`` it is first compared with the active one on the challenge set, and refused (``GATE_HELD_BACK``) if it is worse. A
+        revision that a gate held back is refused without ``override_gate``, which is recorded.
+        """
+        request = category_pb2.ActivateRevisionRequest(
+            category=category,
+            revision=revision,
+            etag=etag,
+            gate=gate,
+            added_false_rejects_allowed=added_false_rejects_allowed,
+            override_gate=override_gate,
+        )
         return conversions.activation(self._wire.unary(self._categories.ActivateRevision, request, timeout_s))
 
     def delete_category(self, category: str, *, etag: str = "", timeout_s: float = channel.CHANGE_TIMEOUT_S) -> None:

@@ -1,5 +1,6 @@
 """The only place where the contract's replies become the client's own types."""
 
+from collections.abc import Iterable
 from dataclasses import fields
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -8,8 +9,8 @@ from typing import Protocol, TypeVar
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from goldenpart.client import results, revisions, server_info
-from goldenpart.client.recipe import Aggregate, Coreset, Metric, Preset, Recipe, Resize, SearchIndex
+from goldenpart.client import challenge_messages, results, revisions, server_info
+from goldenpart.client.recipe import Aggregate, Coreset, Detector, Metric, Preset, Recipe, Resize, SearchIndex
 from goldenpart.v1 import calibration_pb2, category_pb2, inspection_pb2, onboarding_pb2, recipe_pb2, server_info_pb2
 
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -51,8 +52,46 @@ def _nearest(message: inspection_pb2.NearestGoldenPart) -> results.Nearest:
     )
 
 
+def _region(message: inspection_pb2.Region) -> results.Region:
+    return results.Region(
+        box=_box(message.box),
+        area_px=message.area_px,
+        peak=message.peak,
+        text=message.text,
+        zone=message.zone,
+        limit=message.limit or 1.0,
+        excess=message.excess or message.peak,
+        tolerated=message.tolerated,
+        patch=_box(message.patch) if message.HasField("patch") else None,
+        distance=message.distance,
+        p_value=_optional(message, "p_value"),
+        appearance=_appearance(message.appearance) if message.HasField("appearance") else None,
+        nearest=_nearest(message.nearest) if message.HasField("nearest") else None,
+        side_by_side_png=message.side_by_side_png or None,
+    )
+
+
+def _appearance(message: inspection_pb2.RegionAppearance) -> results.Appearance:
+    numbers = {field.name: getattr(message, field.name) for field in fields(results.Appearance) if not field.name.startswith("to_")}
+    golden = _colour(message.to_golden) if message.HasField("to_golden") else None
+    return results.Appearance(**numbers, to_surroundings=_colour(message.to_surroundings), to_golden=golden)
+
+
+def _colour(message: inspection_pb2.ColourDifference) -> results.ColourDifference:
+    return results.ColourDifference(message.lightness, message.red, message.yellow)
+
+
 def _timings(message: inspection_pb2.StageTimings) -> results.Timings:
     return results.Timings(**{field.name: getattr(message, field.name) for field in fields(results.Timings)})
+
+
+def _statistics(message: inspection_pb2.FrameStatistics) -> results.FrameStatistics:
+    names = [field.name for field in fields(results.FrameStatistics) if message.HasField(field.name)]
+    return results.FrameStatistics(**{name: _statistic(getattr(message, name)) for name in names})
+
+
+def _statistic(message: inspection_pb2.FrameStatistic) -> results.FrameStatistic:
+    return results.FrameStatistic(**{field.name: getattr(message, field.name) for field in fields(results.FrameStatistic)})
 
 
 def _reason(verdict: results.Verdict, number: int) -> results.NotInspectedReason | None:
@@ -77,7 +116,7 @@ def inspection(message: inspection_pb2.InspectionResult) -> results.Inspection:
         review_threshold=_optional(message, "review_threshold"),
         p_value=message.p_value,
         confidence=message.confidence,
-        regions=tuple(results.Region(_box(region.box), region.area_px, region.peak) for region in message.regions),
+        regions=tuple(_region(region) for region in message.regions),
         nearest=_nearest(message.nearest) if message.HasField("nearest") else None,
         heatmap=results.Heatmap(message.heatmap.png, message.heatmap.scale) if message.HasField("heatmap") else None,
         overlay_png=message.overlay_png or None,
@@ -86,6 +125,7 @@ def inspection(message: inspection_pb2.InspectionResult) -> results.Inspection:
         patches_inspected=message.patches_inspected,
         patches_excluded=message.patches_excluded,
         timings=_timings(message.timings),
+        statistics=_statistics(message.statistics) if message.HasField("statistics") else None,
     )
 
 
@@ -122,7 +162,18 @@ def recipe(message: recipe_pb2.Recipe) -> Recipe:
         heatmap_sigma_px=_optional(message, "heatmap_sigma_px"),
         region_min_area_px=_given(message, "region_min_area_px"),
         seed=_given(message, "seed"),
+        detector=_word(Detector, recipe_pb2.Detector, "DETECTOR_", message.detector),
+        gaussian_dimensions=_given(message, "gaussian_dimensions"),
+        subspace_variance=_optional(message, "subspace_variance"),
+        subspace_components=_given(message, "subspace_components"),
+        autoencoder_steps=_given(message, "autoencoder_steps"),
+        ensemble_detectors=_detectors(message.ensemble_detectors) or None,
     )
+
+
+def _detectors(numbers: Iterable[int]) -> tuple[Detector, ...]:
+    words = (_word(Detector, recipe_pb2.Detector, "DETECTOR_", number) for number in numbers)
+    return tuple(word for word in words if word is not None)
 
 
 def calibration(message: calibration_pb2.Calibration) -> revisions.Calibration:
@@ -178,6 +229,7 @@ def revision(message: category_pb2.Revision) -> revisions.Revision:
         parent_revision=message.parent_revision,
         damage=message.damage,
         masked=message.masked,
+        gate=challenge_messages.gate(message.gate) if message.HasField("gate") else None,
     )
 
 
@@ -195,7 +247,8 @@ def category(message: category_pb2.Category) -> revisions.Category:
 
 def activation(message: category_pb2.ActivateRevisionResponse) -> revisions.Activation:
     """Convert a switch of the active revision."""
-    return revisions.Activation(category(message.category), message.previous_revision)
+    gate = challenge_messages.gate(message.gate) if message.HasField("gate") else None
+    return revisions.Activation(category(message.category), message.previous_revision, gate)
 
 
 def progress(message: onboarding_pb2.OnboardingProgress) -> revisions.Progress:
@@ -209,7 +262,8 @@ def _fit_report(message: onboarding_pb2.FitResult) -> revisions.FitReport:
 
 
 def _calibration_report(message: onboarding_pb2.CalibrateResult) -> revisions.CalibrationReport:
-    return revisions.CalibrationReport(revision(message.revision), tuple(message.warnings))
+    gate = challenge_messages.gate(message.gate) if message.HasField("gate") else None
+    return revisions.CalibrationReport(revision(message.revision), tuple(message.warnings), gate)
 
 
 def info(message: server_info_pb2.GetServerInfoResponse) -> server_info.ServerInfo:

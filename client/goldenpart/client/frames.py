@@ -31,11 +31,15 @@ class InspectOptions:
         regions: Defective areas as boxes.
         heatmap: Heat map as a 16-bit PNG.
         overlay: A picture for people.
+        explanation: Regions, and for the first of them a picture beside the golden part they are nearest to.
+        reuse_features: Take what the backbone made of the same picture from the server's cache: for trying many recipes, not for a line.
     """
 
     regions: bool = False
     heatmap: bool = False
     overlay: bool = False
+    explanation: bool = False
+    reuse_features: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

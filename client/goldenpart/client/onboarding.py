@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from goldenpart.client.curation import FrameRanking, GoldenAudit
 from goldenpart.client.errors import Internal
+from goldenpart.client.learning import GoldenPartsReport
 from goldenpart.client.revisions import CalibrationReport, FitReport, Progress
+from goldenpart.client.zones import ZonesReport
 
-Report = TypeVar("Report", FitReport, CalibrationReport)
+Report = TypeVar("Report", FitReport, CalibrationReport, FrameRanking, GoldenAudit, GoldenPartsReport, ZonesReport)
 
 
 class Outcome(Generic[Report]):

@@ -50,6 +50,16 @@ class SearchIndex(StrEnum):
     IVF = "IVF"
 
 
+class Detector(StrEnum):
+    """What is learned of the golden parts; see ``goldenpart.v1.Detector``."""
+
+    BANK = "BANK"
+    GAUSSIAN = "GAUSSIAN"
+    SUBSPACE = "SUBSPACE"
+    AUTOENCODER = "AUTOENCODER"
+    ENSEMBLE = "ENSEMBLE"
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """The knobs of Fit; None means the preset's value. A revision reports all of them resolved.
@@ -78,6 +88,12 @@ class Recipe:
         heatmap_sigma_px: Gaussian blur of the heat map in pixels of the resized image, 0 to 64.
         region_min_area_px: Smaller regions are not reported, pixels of the original image.
         seed: Seed of everything random in Fit.
+        detector: What is learned. The knobs of the bank (neighbours, coreset, search) mean nothing to the others.
+        gaussian_dimensions: Feature dimensions of GAUSSIAN, drawn by the seed, 2 to 512.
+        subspace_variance: Share of the variance that the axes of SUBSPACE keep, 0.5 to 0.9999.
+        subspace_components: Number of those axes, up to 4096; 0 means as many as ``subspace_variance`` needs.
+        autoencoder_steps: Steps of training of AUTOENCODER, 10 to 5000.
+        ensemble_detectors: The two of ENSEMBLE: different ones of BANK, GAUSSIAN and SUBSPACE.
 
     Raises:
         ValueError: Both coreset budgets are given.
@@ -104,6 +120,12 @@ class Recipe:
     heatmap_sigma_px: float | None = None
     region_min_area_px: int | None = None
     seed: int | None = None
+    detector: Detector | None = None
+    gaussian_dimensions: int | None = None
+    subspace_variance: float | None = None
+    subspace_components: int | None = None
+    autoencoder_steps: int | None = None
+    ensemble_detectors: tuple[Detector, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.coreset_vectors is not None and self.coreset_ratio is not None:

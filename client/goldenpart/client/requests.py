@@ -23,6 +23,7 @@ _RECIPE_ENUMS = {
     "aggregate": (recipe_pb2.Aggregate, "AGGREGATE_"),
     "coreset": (recipe_pb2.Coreset, "CORESET_"),
     "search_index": (recipe_pb2.SearchIndex, "SEARCH_INDEX_"),
+    "detector": (recipe_pb2.Detector, "DETECTOR_"),
 }
 
 
@@ -78,7 +79,13 @@ def frame(source: Frame) -> inspection_pb2.Frame:
 
 
 def _options(options: InspectOptions) -> inspection_pb2.InspectOptions:
-    return inspection_pb2.InspectOptions(regions=options.regions, heatmap=options.heatmap, overlay=options.overlay)
+    return inspection_pb2.InspectOptions(
+        regions=options.regions,
+        heatmap=options.heatmap,
+        overlay=options.overlay,
+        explanation=options.explanation,
+        reuse_features=options.reuse_features,
+    )
 
 
 def inspect(frames: Iterable[Frame]) -> inspection_pb2.InspectRequest:
@@ -99,6 +106,8 @@ def recipe(knobs: Recipe) -> recipe_pb2.Recipe:
         if isinstance(value, StrEnum):
             enum, prefix = _RECIPE_ENUMS[knob.name]
             setattr(message, knob.name, enum.Value(f"{prefix}{value}"))
+        elif knob.name == "ensemble_detectors":
+            getattr(message, knob.name).extend(recipe_pb2.Detector.Value(f"DETECTOR_{member}") for member in value or ())
         elif isinstance(value, tuple):
             getattr(message, knob.name).extend(value)
         elif value is not None:
@@ -145,6 +154,7 @@ def fit(
     threshold_wanted: ThresholdRequest | None,
     stage_only: bool,
     etag: str,
+    reuse_features: bool = False,
 ) -> Iterator[onboarding_pb2.FitRequest]:
     """Yield the messages of Fit, one per image, each read when its turn comes; see :func:`image` for the errors."""
     parts = list(named_images(images))
@@ -156,6 +166,7 @@ def fit(
         stage_only=stage_only,
         etag=etag,
         image_count=len(parts),
+        reuse_features=reuse_features,
     )
     yield onboarding_pb2.FitRequest(config=config)
     for part in parts:
@@ -172,6 +183,9 @@ def calibrate(
     threshold_wanted: ThresholdRequest | None,
     stage_only: bool,
     etag: str,
+    gate: bool = False,
+    added_false_rejects_allowed: int = 0,
+    reuse_features: bool = False,
 ) -> Iterator[onboarding_pb2.CalibrateRequest]:
     """Yield the messages of Calibrate, one per image, normal ones first; see :func:`image` for the errors."""
     labelled = [(onboarding_pb2.LABEL_NORMAL, part) for part in named_images(normal)]
@@ -183,6 +197,9 @@ def calibrate(
         stage_only=stage_only,
         etag=etag,
         image_count=len(labelled),
+        gate=gate,
+        added_false_rejects_allowed=added_false_rejects_allowed,
+        reuse_features=reuse_features,
     )
     yield onboarding_pb2.CalibrateRequest(config=config)
     for label, part in labelled:

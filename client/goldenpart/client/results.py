@@ -51,23 +51,8 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
-    """A connected area of the heat map at or above the limit.
-
-    Attributes:
-        box: Its bounding box.
-        area_px: Its pixels in the original image.
-        peak: Highest heat-map value inside, in thresholds (1.0 = at the limit).
-    """
-
-    box: Box
-    area_px: int
-    peak: float
-
-
-@dataclass(frozen=True, slots=True)
 class Nearest:
-    """The golden part that comes closest to a frame's most anomalous patch.
+    """The golden part that comes closest to a patch: the most anomalous one of a frame or of a region.
 
     Attributes:
         patch: The patch, in pixels of the frame.
@@ -84,6 +69,87 @@ class Nearest:
     golden_patch: Box
     rotation_deg: float
     distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class ColourDifference:
+    """Difference of two mean colours in CIE L*a*b*; 2 to 3 are just visible.
+
+    Attributes:
+        lightness: Of L*, in -100..100; positive = brighter.
+        red: Of a*; positive = redder, negative = greener.
+        yellow: Of b*; positive = yellower, negative = bluer.
+    """
+
+    lightness: float
+    red: float
+    yellow: float
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """How a region looks: its pixels that stand out from what is around it, or all of it where none do.
+
+    Attributes:
+        length_px: Longer side of the smallest rectangle around them at any angle.
+        width_px: Its shorter side.
+        orientation_deg: Direction of their long axis, counter-clockwise from the horizontal, in [0, 180).
+        elongation: Standard deviation along that axis over the one across, >= 1.
+        x_px: Their centroid from the left edge.
+        y_px: Their centroid from the upper edge.
+        area_px: How many they are.
+        outlined: Whether pixels stand out; if not, the region differs in texture or structure.
+        to_surroundings: Their colour against the surroundings.
+        to_golden: The worst patch's colour against the nearest golden patch; None unless an explanation was asked for.
+    """
+
+    length_px: float
+    width_px: float
+    orientation_deg: float
+    elongation: float
+    x_px: float
+    y_px: float
+    area_px: float
+    outlined: bool
+    to_surroundings: ColourDifference
+    to_golden: ColourDifference | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A connected area of the heat map at or above the limit.
+
+    Attributes:
+        box: Its bounding box.
+        area_px: Its pixels in the original image.
+        peak: Highest heat-map value inside, in thresholds (1.0 = at the threshold).
+        text: What is known about it, in one sentence.
+        zone: The zone it belongs to; empty if none.
+        limit: Heat-map value that is the limit there, in thresholds.
+        excess: Highest ratio of heat to limit inside.
+        tolerated: Why it does not fail the part; empty if it may.
+        patch: Its worst patch; None from servers before 0.2.
+        distance: Of that patch from normal, in the unit of the detector.
+        p_value: Share of normal images with a patch at least so far, in (0, 1]; None where scores do not tell.
+        appearance: How it looks; None from servers before 0.2.
+        nearest: The golden patch its worst patch is nearest to; None for detectors that compare with no single golden part.
+        side_by_side_png: Region and golden patch side by side; None unless an explanation was asked for.
+    """
+
+    box: Box
+    area_px: int
+    peak: float
+    text: str = ""
+    zone: str = ""
+    limit: float = 1.0
+    excess: float = 0.0
+    tolerated: str = ""
+    patch: Box | None = None
+    distance: float = 0.0
+    p_value: float | None = None
+    appearance: Appearance | None = None
+    nearest: Nearest | None = None
+    side_by_side_png: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +189,54 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameStatistic:
+    """One figure of a frame, and where it lies among the reference frames of the revision.
+
+    Attributes:
+        value: In the unit of its field in :class:`FrameStatistics`.
+        references_above: Reference frames whose value is larger.
+        references_equal: Reference frames whose value is the same.
+        references: Reference frames n; 0 where there is none that may be compared with.
+        reference_median: Median of their values; 0 without any.
+        reference_scatter: Robust standard deviation of their values; 0 without any.
+        p_value: (1 + #{reference >= value}) / (n + 1): near 0 = unusually large, near 1 = unusually small.
+    """
+
+    value: float
+    references_above: int = 0
+    references_equal: int = 0
+    references: int = 0
+    reference_median: float = 0.0
+    reference_scatter: float = 0.0
+    p_value: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FrameStatistics:
+    """What a drift watch looks at; a figure that the server could not tell is None.
+
+    Attributes:
+        score: Image score, among reference scores that pass; None unless the frame passed.
+        feature_shift: Distance of the mean patch token from the golden parts' in standard deviations, >= 0.
+        brightness: Mean grey value, share of full scale.
+        highlight: Largest grey value, share of full scale.
+        contrast: Standard deviation of the grey values over their mean, >= 0.
+        sharpness: Variance of the Laplacian over the variance of the grey values, >= 0.
+        framing_x: Horizontal place of the edges' centroid, share of the width.
+        framing_y: Vertical place of the edges' centroid, share of the height.
+    """
+
+    score: FrameStatistic | None = None
+    feature_shift: FrameStatistic | None = None
+    brightness: FrameStatistic | None = None
+    highlight: FrameStatistic | None = None
+    contrast: FrameStatistic | None = None
+    sharpness: FrameStatistic | None = None
+    framing_x: FrameStatistic | None = None
+    framing_y: FrameStatistic | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """The outcome for one frame.
 
@@ -132,13 +246,14 @@ class Inspection:
         verdict: What the part is.
         revision: The revision that judged; empty if none did.
         reason: Why it was not inspected; None for every other verdict.
-        message: The reason in words: value, limit, way out.
+        message: The reason in words: value, limit, way out. Also why the verdict is not the score's, where zones decided.
         score: The larger the less normal; its scale belongs to the revision's metric and aggregate.
         threshold: FAIL above it.
         review_threshold: REVIEW above it; None without a review band.
         p_value: Conformal p-value in (0, 1]: how often a good part scores at least so high.
-        confidence: Probability in [0.5, 1] that the verdict would stay under the scatter of normal parts; 0 if not inspected.
-        regions: Areas at or above the limit, highest peak first; empty unless asked for.
+        confidence: Probability in [0.5, 1] that the verdict would stay under the scatter of normal parts; 0 if not
+            inspected or decided by zones.
+        regions: Areas at or above the limit, highest excess first; empty unless asked for.
         nearest: What the most anomalous patch was compared with; None if nothing was compared.
         heatmap: None unless asked for.
         overlay_png: Picture for people; None unless asked for.
@@ -147,6 +262,7 @@ class Inspection:
         patches_inspected: Patches that were compared.
         patches_excluded: Patches that the mask left out.
         timings: Where the time went.
+        statistics: What a drift watch looks at; None if the frame was not inspected, or by an older server.
     """
 
     frame_id: str
@@ -169,3 +285,4 @@ class Inspection:
     patches_inspected: int = 0
     patches_excluded: int = 0
     timings: Timings = field(default_factory=Timings)
+    statistics: FrameStatistics | None = None

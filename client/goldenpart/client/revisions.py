@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from goldenpart.client.learning_gate import GateReport
 from goldenpart.client.recipe import Recipe
 
 
@@ -15,6 +16,7 @@ class CalibrationMethod(StrEnum):
     F1_MAX = "F1_MAX"
     LEAVE_ONE_OUT = "LEAVE_ONE_OUT"
     TOLERANCE_LIMIT = "TOLERANCE_LIMIT"
+    MANUAL = "MANUAL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +144,10 @@ class Revision:
         coreset_radius: Largest distance from a vector left out to the bank; 0 if nothing was left out.
         calibration: None if it is not calibrated; it then answers NOT_INSPECTED.
         bank_digest: sha256 over the bank's bytes.
-        parent_revision: The revision it was derived from by Calibrate, else empty.
+        parent_revision: The revision it was derived from, else empty.
         damage: What is wrong, for a damaged revision.
         masked: Whether a mask restricts where parts are inspected.
+        gate: What a regression gate said of it; None if none did.
     """
 
     category: str
@@ -163,6 +166,7 @@ class Revision:
     parent_revision: str
     damage: str
     masked: bool
+    gate: GateReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +176,12 @@ class Activation:
     Attributes:
         category: The category with its new active revision and etag.
         previous_revision: The revision that was active before; empty if none was.
+        gate: What a regression gate said of the revision; None if none did.
     """
 
     category: Category
     previous_revision: str
+    gate: GateReport | None = None
 
 
 class OnboardingStage(StrEnum):
@@ -185,8 +191,11 @@ class OnboardingStage(StrEnum):
     RECEIVING = "RECEIVING"
     EMBEDDING = "EMBEDDING"
     CORESET = "CORESET"
+    TRAINING = "TRAINING"
+    COMPARING = "COMPARING"
     CALIBRATING = "CALIBRATING"
     SAVING = "SAVING"
+    GATING = "GATING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +237,9 @@ class CalibrationReport:
     Attributes:
         revision: The new revision, calibration included.
         warnings: What a careful engineer should know.
+        gate: What the regression gate said; None without one.
     """
 
     revision: Revision
     warnings: tuple[str, ...]
+    gate: GateReport | None = None

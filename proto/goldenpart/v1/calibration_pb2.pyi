@@ -15,12 +15,14 @@ class CalibrationMethod(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CALIBRATION_METHOD_F1_MAX: _ClassVar[CalibrationMethod]
     CALIBRATION_METHOD_LEAVE_ONE_OUT: _ClassVar[CalibrationMethod]
     CALIBRATION_METHOD_TOLERANCE_LIMIT: _ClassVar[CalibrationMethod]
+    CALIBRATION_METHOD_MANUAL: _ClassVar[CalibrationMethod]
 CALIBRATION_METHOD_UNSPECIFIED: CalibrationMethod
 CALIBRATION_METHOD_CONFORMAL: CalibrationMethod
 CALIBRATION_METHOD_PERCENTILE: CalibrationMethod
 CALIBRATION_METHOD_F1_MAX: CalibrationMethod
 CALIBRATION_METHOD_LEAVE_ONE_OUT: CalibrationMethod
 CALIBRATION_METHOD_TOLERANCE_LIMIT: CalibrationMethod
+CALIBRATION_METHOD_MANUAL: CalibrationMethod
 
 class Calibration(_message.Message):
     __slots__ = ("method", "threshold", "review_threshold", "false_reject_rate", "review_rate", "normals", "defectives", "guaranteed_false_reject_rate", "false_reject_rate_upper_95", "guarantee", "smallest_attainable_rate", "normal_scores", "defective_scores", "f1_max", "auroc")

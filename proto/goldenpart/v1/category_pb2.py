@@ -23,63 +23,64 @@ _sym_db = _symbol_database.Default()
 
 
 from goldenpart.v1 import calibration_pb2 as goldenpart_dot_v1_dot_calibration__pb2
+from goldenpart.v1 import gate_pb2 as goldenpart_dot_v1_dot_gate__pb2
 from goldenpart.v1 import recipe_pb2 as goldenpart_dot_v1_dot_recipe__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cgoldenpart/v1/category.proto\x12\rgoldenpart.v1\x1a\x1fgoldenpart/v1/calibration.proto\x1a\x1agoldenpart/v1/recipe.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x01\n\x08\x43\x61tegory\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x17\n\x0f\x61\x63tive_revision\x18\x02 \x01(\t\x12\x16\n\x0erevision_count\x18\x03 \x01(\r\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\ractivate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x06 \x01(\t\"\x8f\x01\n\nGoldenPart\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0cpixel_digest\x18\x03 \x01(\t\x12\x10\n\x08width_px\x18\x04 \x01(\r\x12\x11\n\theight_px\x18\x05 \x01(\r\x12\x0f\n\x07patches\x18\x06 \x01(\r\x12\x18\n\x10patches_excluded\x18\x07 \x01(\r\"\xec\x03\n\x08Revision\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12+\n\x05state\x18\x03 \x01(\x0e\x32\x1c.goldenpart.v1.RevisionState\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x06recipe\x18\x05 \x01(\x0b\x32\x15.goldenpart.v1.Recipe\x12\x17\n\x0f\x62\x61\x63kbone_digest\x18\x06 \x01(\t\x12/\n\x0cgolden_parts\x18\x07 \x03(\x0b\x32\x19.goldenpart.v1.GoldenPart\x12\x14\n\x0c\x62\x61nk_vectors\x18\x08 \x01(\r\x12\x17\n\x0f\x62\x61nk_dimensions\x18\t \x01(\r\x12\x12\n\nbank_bytes\x18\n \x01(\x04\x12\x16\n\x0e\x63oreset_radius\x18\x0b \x01(\x01\x12\x34\n\x0b\x63\x61libration\x18\x0c \x01(\x0b\x32\x1a.goldenpart.v1.CalibrationH\x00\x88\x01\x01\x12\x13\n\x0b\x62\x61nk_digest\x18\r \x01(\t\x12\x17\n\x0fparent_revision\x18\x0e \x01(\t\x12\x0e\n\x06\x64\x61mage\x18\x0f \x01(\t\x12\x0e\n\x06masked\x18\x10 \x01(\x08\x42\x0e\n\x0c_calibration\"&\n\x12GetCategoryRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\"@\n\x13GetCategoryResponse\x12)\n\x08\x63\x61tegory\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Category\">\n\x15ListCategoriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"^\n\x16ListCategoriesResponse\x12+\n\ncategories\x18\x01 \x03(\x0b\x32\x17.goldenpart.v1.Category\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"7\n\x15\x44\x65leteCategoryRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"\x18\n\x16\x44\x65leteCategoryResponse\"8\n\x12GetRevisionRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\"@\n\x13GetRevisionResponse\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Revision\"O\n\x14ListRevisionsRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\\\n\x15ListRevisionsResponse\x12*\n\trevisions\x18\x01 \x03(\x0b\x32\x17.goldenpart.v1.Revision\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\";\n\x15\x44\x65leteRevisionRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\"\x18\n\x16\x44\x65leteRevisionResponse\"K\n\x17\x41\x63tivateRevisionRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"`\n\x18\x41\x63tivateRevisionResponse\x12)\n\x08\x63\x61tegory\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Category\x12\x19\n\x11previous_revision\x18\x02 \x01(\t\";\n\x15\x45xportRevisionRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\"\'\n\x16\x45xportRevisionResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"b\n\x15ImportRevisionRequest\x12-\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.goldenpart.v1.ImportConfigH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"B\n\x0cImportConfig\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x12\n\nstage_only\x18\x02 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"C\n\x16ImportRevisionResponse\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Revision*\x81\x01\n\rRevisionState\x12\x1e\n\x1aREVISION_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15REVISION_STATE_STAGED\x10\x01\x12\x19\n\x15REVISION_STATE_ACTIVE\x10\x02\x12\x1a\n\x16REVISION_STATE_DAMAGED\x10\x03\x32\xdd\x06\n\x0f\x43\x61tegoryService\x12T\n\x0bGetCategory\x12!.goldenpart.v1.GetCategoryRequest\x1a\".goldenpart.v1.GetCategoryResponse\x12]\n\x0eListCategories\x12$.goldenpart.v1.ListCategoriesRequest\x1a%.goldenpart.v1.ListCategoriesResponse\x12]\n\x0e\x44\x65leteCategory\x12$.goldenpart.v1.DeleteCategoryRequest\x1a%.goldenpart.v1.DeleteCategoryResponse\x12T\n\x0bGetRevision\x12!.goldenpart.v1.GetRevisionRequest\x1a\".goldenpart.v1.GetRevisionResponse\x12Z\n\rListRevisions\x12#.goldenpart.v1.ListRevisionsRequest\x1a$.goldenpart.v1.ListRevisionsResponse\x12]\n\x0e\x44\x65leteRevision\x12$.goldenpart.v1.DeleteRevisionRequest\x1a%.goldenpart.v1.DeleteRevisionResponse\x12\x63\n\x10\x41\x63tivateRevision\x12&.goldenpart.v1.ActivateRevisionRequest\x1a\'.goldenpart.v1.ActivateRevisionResponse\x12_\n\x0e\x45xportRevision\x12$.goldenpart.v1.ExportRevisionRequest\x1a%.goldenpart.v1.ExportRevisionResponse0\x01\x12_\n\x0eImportRevision\x12$.goldenpart.v1.ImportRevisionRequest\x1a%.goldenpart.v1.ImportRevisionResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cgoldenpart/v1/category.proto\x12\rgoldenpart.v1\x1a\x1fgoldenpart/v1/calibration.proto\x1a\x18goldenpart/v1/gate.proto\x1a\x1agoldenpart/v1/recipe.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x01\n\x08\x43\x61tegory\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x17\n\x0f\x61\x63tive_revision\x18\x02 \x01(\t\x12\x16\n\x0erevision_count\x18\x03 \x01(\r\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\ractivate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x06 \x01(\t\"\x8f\x01\n\nGoldenPart\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0cpixel_digest\x18\x03 \x01(\t\x12\x10\n\x08width_px\x18\x04 \x01(\r\x12\x11\n\theight_px\x18\x05 \x01(\r\x12\x0f\n\x07patches\x18\x06 \x01(\r\x12\x18\n\x10patches_excluded\x18\x07 \x01(\r\"\xa3\x04\n\x08Revision\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12+\n\x05state\x18\x03 \x01(\x0e\x32\x1c.goldenpart.v1.RevisionState\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x06recipe\x18\x05 \x01(\x0b\x32\x15.goldenpart.v1.Recipe\x12\x17\n\x0f\x62\x61\x63kbone_digest\x18\x06 \x01(\t\x12/\n\x0cgolden_parts\x18\x07 \x03(\x0b\x32\x19.goldenpart.v1.GoldenPart\x12\x14\n\x0c\x62\x61nk_vectors\x18\x08 \x01(\r\x12\x17\n\x0f\x62\x61nk_dimensions\x18\t \x01(\r\x12\x12\n\nbank_bytes\x18\n \x01(\x04\x12\x16\n\x0e\x63oreset_radius\x18\x0b \x01(\x01\x12\x34\n\x0b\x63\x61libration\x18\x0c \x01(\x0b\x32\x1a.goldenpart.v1.CalibrationH\x00\x88\x01\x01\x12\x13\n\x0b\x62\x61nk_digest\x18\r \x01(\t\x12\x17\n\x0fparent_revision\x18\x0e \x01(\t\x12\x0e\n\x06\x64\x61mage\x18\x0f \x01(\t\x12\x0e\n\x06masked\x18\x10 \x01(\x08\x12,\n\x04gate\x18\x11 \x01(\x0b\x32\x19.goldenpart.v1.GateReportH\x01\x88\x01\x01\x42\x0e\n\x0c_calibrationB\x07\n\x05_gate\"&\n\x12GetCategoryRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\"@\n\x13GetCategoryResponse\x12)\n\x08\x63\x61tegory\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Category\">\n\x15ListCategoriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"^\n\x16ListCategoriesResponse\x12+\n\ncategories\x18\x01 \x03(\x0b\x32\x17.goldenpart.v1.Category\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"7\n\x15\x44\x65leteCategoryRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"\x18\n\x16\x44\x65leteCategoryResponse\"8\n\x12GetRevisionRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\"@\n\x13GetRevisionResponse\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Revision\"O\n\x14ListRevisionsRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\\\n\x15ListRevisionsResponse\x12*\n\trevisions\x18\x01 \x03(\x0b\x32\x17.goldenpart.v1.Revision\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\";\n\x15\x44\x65leteRevisionRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\"\x18\n\x16\x44\x65leteRevisionResponse\"\x95\x01\n\x17\x41\x63tivateRevisionRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x0c\n\x04gate\x18\x04 \x01(\x08\x12#\n\x1b\x61\x64\x64\x65\x64_false_rejects_allowed\x18\x05 \x01(\r\x12\x15\n\roverride_gate\x18\x06 \x01(\x08\"\x97\x01\n\x18\x41\x63tivateRevisionResponse\x12)\n\x08\x63\x61tegory\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Category\x12\x19\n\x11previous_revision\x18\x02 \x01(\t\x12,\n\x04gate\x18\x03 \x01(\x0b\x32\x19.goldenpart.v1.GateReportH\x00\x88\x01\x01\x42\x07\n\x05_gate\";\n\x15\x45xportRevisionRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\"\'\n\x16\x45xportRevisionResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"b\n\x15ImportRevisionRequest\x12-\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.goldenpart.v1.ImportConfigH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"B\n\x0cImportConfig\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x12\n\nstage_only\x18\x02 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"C\n\x16ImportRevisionResponse\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Revision*\x81\x01\n\rRevisionState\x12\x1e\n\x1aREVISION_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15REVISION_STATE_STAGED\x10\x01\x12\x19\n\x15REVISION_STATE_ACTIVE\x10\x02\x12\x1a\n\x16REVISION_STATE_DAMAGED\x10\x03\x32\xdd\x06\n\x0f\x43\x61tegoryService\x12T\n\x0bGetCategory\x12!.goldenpart.v1.GetCategoryRequest\x1a\".goldenpart.v1.GetCategoryResponse\x12]\n\x0eListCategories\x12$.goldenpart.v1.ListCategoriesRequest\x1a%.goldenpart.v1.ListCategoriesResponse\x12]\n\x0e\x44\x65leteCategory\x12$.goldenpart.v1.DeleteCategoryRequest\x1a%.goldenpart.v1.DeleteCategoryResponse\x12T\n\x0bGetRevision\x12!.goldenpart.v1.GetRevisionRequest\x1a\".goldenpart.v1.GetRevisionResponse\x12Z\n\rListRevisions\x12#.goldenpart.v1.ListRevisionsRequest\x1a$.goldenpart.v1.ListRevisionsResponse\x12]\n\x0e\x44\x65leteRevision\x12$.goldenpart.v1.DeleteRevisionRequest\x1a%.goldenpart.v1.DeleteRevisionResponse\x12\x63\n\x10\x41\x63tivateRevision\x12&.goldenpart.v1.ActivateRevisionRequest\x1a\'.goldenpart.v1.ActivateRevisionResponse\x12_\n\x0e\x45xportRevision\x12$.goldenpart.v1.ExportRevisionRequest\x1a%.goldenpart.v1.ExportRevisionResponse0\x01\x12_\n\x0eImportRevision\x12$.goldenpart.v1.ImportRevisionRequest\x1a%.goldenpart.v1.ImportRevisionResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'goldenpart.v1.category_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REVISIONSTATE']._serialized_start=2226
-  _globals['_REVISIONSTATE']._serialized_end=2355
-  _globals['_CATEGORY']._serialized_start=142
-  _globals['_CATEGORY']._serialized_end=333
-  _globals['_GOLDENPART']._serialized_start=336
-  _globals['_GOLDENPART']._serialized_end=479
-  _globals['_REVISION']._serialized_start=482
-  _globals['_REVISION']._serialized_end=974
-  _globals['_GETCATEGORYREQUEST']._serialized_start=976
-  _globals['_GETCATEGORYREQUEST']._serialized_end=1014
-  _globals['_GETCATEGORYRESPONSE']._serialized_start=1016
-  _globals['_GETCATEGORYRESPONSE']._serialized_end=1080
-  _globals['_LISTCATEGORIESREQUEST']._serialized_start=1082
-  _globals['_LISTCATEGORIESREQUEST']._serialized_end=1144
-  _globals['_LISTCATEGORIESRESPONSE']._serialized_start=1146
-  _globals['_LISTCATEGORIESRESPONSE']._serialized_end=1240
-  _globals['_DELETECATEGORYREQUEST']._serialized_start=1242
-  _globals['_DELETECATEGORYREQUEST']._serialized_end=1297
-  _globals['_DELETECATEGORYRESPONSE']._serialized_start=1299
-  _globals['_DELETECATEGORYRESPONSE']._serialized_end=1323
-  _globals['_GETREVISIONREQUEST']._serialized_start=1325
-  _globals['_GETREVISIONREQUEST']._serialized_end=1381
-  _globals['_GETREVISIONRESPONSE']._serialized_start=1383
-  _globals['_GETREVISIONRESPONSE']._serialized_end=1447
-  _globals['_LISTREVISIONSREQUEST']._serialized_start=1449
-  _globals['_LISTREVISIONSREQUEST']._serialized_end=1528
-  _globals['_LISTREVISIONSRESPONSE']._serialized_start=1530
-  _globals['_LISTREVISIONSRESPONSE']._serialized_end=1622
-  _globals['_DELETEREVISIONREQUEST']._serialized_start=1624
-  _globals['_DELETEREVISIONREQUEST']._serialized_end=1683
-  _globals['_DELETEREVISIONRESPONSE']._serialized_start=1685
-  _globals['_DELETEREVISIONRESPONSE']._serialized_end=1709
-  _globals['_ACTIVATEREVISIONREQUEST']._serialized_start=1711
-  _globals['_ACTIVATEREVISIONREQUEST']._serialized_end=1786
-  _globals['_ACTIVATEREVISIONRESPONSE']._serialized_start=1788
-  _globals['_ACTIVATEREVISIONRESPONSE']._serialized_end=1884
-  _globals['_EXPORTREVISIONREQUEST']._serialized_start=1886
-  _globals['_EXPORTREVISIONREQUEST']._serialized_end=1945
-  _globals['_EXPORTREVISIONRESPONSE']._serialized_start=1947
-  _globals['_EXPORTREVISIONRESPONSE']._serialized_end=1986
-  _globals['_IMPORTREVISIONREQUEST']._serialized_start=1988
-  _globals['_IMPORTREVISIONREQUEST']._serialized_end=2086
-  _globals['_IMPORTCONFIG']._serialized_start=2088
-  _globals['_IMPORTCONFIG']._serialized_end=2154
-  _globals['_IMPORTREVISIONRESPONSE']._serialized_start=2156
-  _globals['_IMPORTREVISIONRESPONSE']._serialized_end=2223
-  _globals['_CATEGORYSERVICE']._serialized_start=2358
-  _globals['_CATEGORYSERVICE']._serialized_end=3219
+  _globals['_REVISIONSTATE']._serialized_start=2438
+  _globals['_REVISIONSTATE']._serialized_end=2567
+  _globals['_CATEGORY']._serialized_start=168
+  _globals['_CATEGORY']._serialized_end=359
+  _globals['_GOLDENPART']._serialized_start=362
+  _globals['_GOLDENPART']._serialized_end=505
+  _globals['_REVISION']._serialized_start=508
+  _globals['_REVISION']._serialized_end=1055
+  _globals['_GETCATEGORYREQUEST']._serialized_start=1057
+  _globals['_GETCATEGORYREQUEST']._serialized_end=1095
+  _globals['_GETCATEGORYRESPONSE']._serialized_start=1097
+  _globals['_GETCATEGORYRESPONSE']._serialized_end=1161
+  _globals['_LISTCATEGORIESREQUEST']._serialized_start=1163
+  _globals['_LISTCATEGORIESREQUEST']._serialized_end=1225
+  _globals['_LISTCATEGORIESRESPONSE']._serialized_start=1227
+  _globals['_LISTCATEGORIESRESPONSE']._serialized_end=1321
+  _globals['_DELETECATEGORYREQUEST']._serialized_start=1323
+  _globals['_DELETECATEGORYREQUEST']._serialized_end=1378
+  _globals['_DELETECATEGORYRESPONSE']._serialized_start=1380
+  _globals['_DELETECATEGORYRESPONSE']._serialized_end=1404
+  _globals['_GETREVISIONREQUEST']._serialized_start=1406
+  _globals['_GETREVISIONREQUEST']._serialized_end=1462
+  _globals['_GETREVISIONRESPONSE']._serialized_start=1464
+  _globals['_GETREVISIONRESPONSE']._serialized_end=1528
+  _globals['_LISTREVISIONSREQUEST']._serialized_start=1530
+  _globals['_LISTREVISIONSREQUEST']._serialized_end=1609
+  _globals['_LISTREVISIONSRESPONSE']._serialized_start=1611
+  _globals['_LISTREVISIONSRESPONSE']._serialized_end=1703
+  _globals['_DELETEREVISIONREQUEST']._serialized_start=1705
+  _globals['_DELETEREVISIONREQUEST']._serialized_end=1764
+  _globals['_DELETEREVISIONRESPONSE']._serialized_start=1766
+  _globals['_DELETEREVISIONRESPONSE']._serialized_end=1790
+  _globals['_ACTIVATEREVISIONREQUEST']._serialized_start=1793
+  _globals['_ACTIVATEREVISIONREQUEST']._serialized_end=1942
+  _globals['_ACTIVATEREVISIONRESPONSE']._serialized_start=1945
+  _globals['_ACTIVATEREVISIONRESPONSE']._serialized_end=2096
+  _globals['_EXPORTREVISIONREQUEST']._serialized_start=2098
+  _globals['_EXPORTREVISIONREQUEST']._serialized_end=2157
+  _globals['_EXPORTREVISIONRESPONSE']._serialized_start=2159
+  _globals['_EXPORTREVISIONRESPONSE']._serialized_end=2198
+  _globals['_IMPORTREVISIONREQUEST']._serialized_start=2200
+  _globals['_IMPORTREVISIONREQUEST']._serialized_end=2298
+  _globals['_IMPORTCONFIG']._serialized_start=2300
+  _globals['_IMPORTCONFIG']._serialized_end=2366
+  _globals['_IMPORTREVISIONRESPONSE']._serialized_start=2368
+  _globals['_IMPORTREVISIONRESPONSE']._serialized_end=2435
+  _globals['_CATEGORYSERVICE']._serialized_start=2570
+  _globals['_CATEGORYSERVICE']._serialized_end=3431
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,7 @@
 import datetime
 
 from goldenpart.v1 import calibration_pb2 as _calibration_pb2
+from goldenpart.v1 import gate_pb2 as _gate_pb2
 from goldenpart.v1 import recipe_pb2 as _recipe_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -58,7 +59,7 @@ class GoldenPart(_message.Message):
     def __init__(self, index: _Optional[int] = ..., name: _Optional[str] = ..., pixel_digest: _Optional[str] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., patches: _Optional[int] = ..., patches_excluded: _Optional[int] = ...) -> None: ...
 
 class Revision(_message.Message):
-    __slots__ = ("category", "revision", "state", "create_time", "recipe", "backbone_digest", "golden_parts", "bank_vectors", "bank_dimensions", "bank_bytes", "coreset_radius", "calibration", "bank_digest", "parent_revision", "damage", "masked")
+    __slots__ = ("category", "revision", "state", "create_time", "recipe", "backbone_digest", "golden_parts", "bank_vectors", "bank_dimensions", "bank_bytes", "coreset_radius", "calibration", "bank_digest", "parent_revision", "damage", "masked", "gate")
     CATEGORY_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -75,6 +76,7 @@ class Revision(_message.Message):
     PARENT_REVISION_FIELD_NUMBER: _ClassVar[int]
     DAMAGE_FIELD_NUMBER: _ClassVar[int]
     MASKED_FIELD_NUMBER: _ClassVar[int]
+    GATE_FIELD_NUMBER: _ClassVar[int]
     category: str
     revision: str
     state: RevisionState
@@ -91,7 +93,8 @@ class Revision(_message.Message):
     parent_revision: str
     damage: str
     masked: bool
-    def __init__(self, category: _Optional[str] = ..., revision: _Optional[str] = ..., state: _Optional[_Union[RevisionState, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe: _Optional[_Union[_recipe_pb2.Recipe, _Mapping]] = ..., backbone_digest: _Optional[str] = ..., golden_parts: _Optional[_Iterable[_Union[GoldenPart, _Mapping]]] = ..., bank_vectors: _Optional[int] = ..., bank_dimensions: _Optional[int] = ..., bank_bytes: _Optional[int] = ..., coreset_radius: _Optional[float] = ..., calibration: _Optional[_Union[_calibration_pb2.Calibration, _Mapping]] = ..., bank_digest: _Optional[str] = ..., parent_revision: _Optional[str] = ..., damage: _Optional[str] = ..., masked: bool = ...) -> None: ...
+    gate: _gate_pb2.GateReport
+    def __init__(self, category: _Optional[str] = ..., revision: _Optional[str] = ..., state: _Optional[_Union[RevisionState, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipe: _Optional[_Union[_recipe_pb2.Recipe, _Mapping]] = ..., backbone_digest: _Optional[str] = ..., golden_parts: _Optional[_Iterable[_Union[GoldenPart, _Mapping]]] = ..., bank_vectors: _Optional[int] = ..., bank_dimensions: _Optional[int] = ..., bank_bytes: _Optional[int] = ..., coreset_radius: _Optional[float] = ..., calibration: _Optional[_Union[_calibration_pb2.Calibration, _Mapping]] = ..., bank_digest: _Optional[str] = ..., parent_revision: _Optional[str] = ..., damage: _Optional[str] = ..., masked: bool = ..., gate: _Optional[_Union[_gate_pb2.GateReport, _Mapping]] = ...) -> None: ...
 
 class GetCategoryRequest(_message.Message):
     __slots__ = ("category",)
@@ -178,22 +181,30 @@ class DeleteRevisionResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class ActivateRevisionRequest(_message.Message):
-    __slots__ = ("category", "revision", "etag")
+    __slots__ = ("category", "revision", "etag", "gate", "added_false_rejects_allowed", "override_gate")
     CATEGORY_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    GATE_FIELD_NUMBER: _ClassVar[int]
+    ADDED_FALSE_REJECTS_ALLOWED_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDE_GATE_FIELD_NUMBER: _ClassVar[int]
     category: str
     revision: str
     etag: str
-    def __init__(self, category: _Optional[str] = ..., revision: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+    gate: bool
+    added_false_rejects_allowed: int
+    override_gate: bool
+    def __init__(self, category: _Optional[str] = ..., revision: _Optional[str] = ..., etag: _Optional[str] = ..., gate: bool = ..., added_false_rejects_allowed: _Optional[int] = ..., override_gate: bool = ...) -> None: ...
 
 class ActivateRevisionResponse(_message.Message):
-    __slots__ = ("category", "previous_revision")
+    __slots__ = ("category", "previous_revision", "gate")
     CATEGORY_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_REVISION_FIELD_NUMBER: _ClassVar[int]
+    GATE_FIELD_NUMBER: _ClassVar[int]
     category: Category
     previous_revision: str
-    def __init__(self, category: _Optional[_Union[Category, _Mapping]] = ..., previous_revision: _Optional[str] = ...) -> None: ...
+    gate: _gate_pb2.GateReport
+    def __init__(self, category: _Optional[_Union[Category, _Mapping]] = ..., previous_revision: _Optional[str] = ..., gate: _Optional[_Union[_gate_pb2.GateReport, _Mapping]] = ...) -> None: ...
 
 class ExportRevisionRequest(_message.Message):
     __slots__ = ("category", "revision")

@@ -71,14 +71,18 @@ class Frame(_message.Message):
     def __init__(self, frame_id: _Optional[str] = ..., category: _Optional[str] = ..., image: _Optional[_Union[_image_pb2.Image, _Mapping]] = ..., options: _Optional[_Union[InspectOptions, _Mapping]] = ..., revision: _Optional[str] = ..., budget_ms: _Optional[int] = ...) -> None: ...
 
 class InspectOptions(_message.Message):
-    __slots__ = ("regions", "heatmap", "overlay")
+    __slots__ = ("regions", "heatmap", "overlay", "explanation", "reuse_features")
     REGIONS_FIELD_NUMBER: _ClassVar[int]
     HEATMAP_FIELD_NUMBER: _ClassVar[int]
     OVERLAY_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    REUSE_FEATURES_FIELD_NUMBER: _ClassVar[int]
     regions: bool
     heatmap: bool
     overlay: bool
-    def __init__(self, regions: bool = ..., heatmap: bool = ..., overlay: bool = ...) -> None: ...
+    explanation: bool
+    reuse_features: bool
+    def __init__(self, regions: bool = ..., heatmap: bool = ..., overlay: bool = ..., explanation: bool = ..., reuse_features: bool = ...) -> None: ...
 
 class Box(_message.Message):
     __slots__ = ("x_px", "y_px", "width_px", "height_px")
@@ -93,14 +97,70 @@ class Box(_message.Message):
     def __init__(self, x_px: _Optional[int] = ..., y_px: _Optional[int] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ...) -> None: ...
 
 class Region(_message.Message):
-    __slots__ = ("box", "area_px", "peak")
+    __slots__ = ("box", "area_px", "peak", "text", "zone", "limit", "excess", "tolerated", "patch", "distance", "p_value", "appearance", "nearest", "side_by_side_png")
     BOX_FIELD_NUMBER: _ClassVar[int]
     AREA_PX_FIELD_NUMBER: _ClassVar[int]
     PEAK_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    ZONE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    EXCESS_FIELD_NUMBER: _ClassVar[int]
+    TOLERATED_FIELD_NUMBER: _ClassVar[int]
+    PATCH_FIELD_NUMBER: _ClassVar[int]
+    DISTANCE_FIELD_NUMBER: _ClassVar[int]
+    P_VALUE_FIELD_NUMBER: _ClassVar[int]
+    APPEARANCE_FIELD_NUMBER: _ClassVar[int]
+    NEAREST_FIELD_NUMBER: _ClassVar[int]
+    SIDE_BY_SIDE_PNG_FIELD_NUMBER: _ClassVar[int]
     box: Box
     area_px: int
     peak: float
-    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., area_px: _Optional[int] = ..., peak: _Optional[float] = ...) -> None: ...
+    text: str
+    zone: str
+    limit: float
+    excess: float
+    tolerated: str
+    patch: Box
+    distance: float
+    p_value: float
+    appearance: RegionAppearance
+    nearest: NearestGoldenPart
+    side_by_side_png: bytes
+    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., area_px: _Optional[int] = ..., peak: _Optional[float] = ..., text: _Optional[str] = ..., zone: _Optional[str] = ..., limit: _Optional[float] = ..., excess: _Optional[float] = ..., tolerated: _Optional[str] = ..., patch: _Optional[_Union[Box, _Mapping]] = ..., distance: _Optional[float] = ..., p_value: _Optional[float] = ..., appearance: _Optional[_Union[RegionAppearance, _Mapping]] = ..., nearest: _Optional[_Union[NearestGoldenPart, _Mapping]] = ..., side_by_side_png: _Optional[bytes] = ...) -> None: ...
+
+class RegionAppearance(_message.Message):
+    __slots__ = ("length_px", "width_px", "orientation_deg", "elongation", "x_px", "y_px", "area_px", "outlined", "to_surroundings", "to_golden")
+    LENGTH_PX_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
+    ORIENTATION_DEG_FIELD_NUMBER: _ClassVar[int]
+    ELONGATION_FIELD_NUMBER: _ClassVar[int]
+    X_PX_FIELD_NUMBER: _ClassVar[int]
+    Y_PX_FIELD_NUMBER: _ClassVar[int]
+    AREA_PX_FIELD_NUMBER: _ClassVar[int]
+    OUTLINED_FIELD_NUMBER: _ClassVar[int]
+    TO_SURROUNDINGS_FIELD_NUMBER: _ClassVar[int]
+    TO_GOLDEN_FIELD_NUMBER: _ClassVar[int]
+    length_px: float
+    width_px: float
+    orientation_deg: float
+    elongation: float
+    x_px: float
+    y_px: float
+    area_px: float
+    outlined: bool
+    to_surroundings: ColourDifference
+    to_golden: ColourDifference
+    def __init__(self, length_px: _Optional[float] = ..., width_px: _Optional[float] = ..., orientation_deg: _Optional[float] = ..., elongation: _Optional[float] = ..., x_px: _Optional[float] = ..., y_px: _Optional[float] = ..., area_px: _Optional[float] = ..., outlined: bool = ..., to_surroundings: _Optional[_Union[ColourDifference, _Mapping]] = ..., to_golden: _Optional[_Union[ColourDifference, _Mapping]] = ...) -> None: ...
+
+class ColourDifference(_message.Message):
+    __slots__ = ("lightness", "red", "yellow")
+    LIGHTNESS_FIELD_NUMBER: _ClassVar[int]
+    RED_FIELD_NUMBER: _ClassVar[int]
+    YELLOW_FIELD_NUMBER: _ClassVar[int]
+    lightness: float
+    red: float
+    yellow: float
+    def __init__(self, lightness: _Optional[float] = ..., red: _Optional[float] = ..., yellow: _Optional[float] = ...) -> None: ...
 
 class NearestGoldenPart(_message.Message):
     __slots__ = ("patch", "golden_index", "golden_name", "golden_patch", "rotation_deg", "distance")
@@ -144,8 +204,46 @@ class StageTimings(_message.Message):
     batch_size: int
     def __init__(self, queue_s: _Optional[float] = ..., decode_s: _Optional[float] = ..., backbone_s: _Optional[float] = ..., search_s: _Optional[float] = ..., post_s: _Optional[float] = ..., total_s: _Optional[float] = ..., batch_size: _Optional[int] = ...) -> None: ...
 
+class FrameStatistic(_message.Message):
+    __slots__ = ("value", "references_above", "references_equal", "references", "reference_median", "reference_scatter", "p_value")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    REFERENCES_ABOVE_FIELD_NUMBER: _ClassVar[int]
+    REFERENCES_EQUAL_FIELD_NUMBER: _ClassVar[int]
+    REFERENCES_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_MEDIAN_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_SCATTER_FIELD_NUMBER: _ClassVar[int]
+    P_VALUE_FIELD_NUMBER: _ClassVar[int]
+    value: float
+    references_above: int
+    references_equal: int
+    references: int
+    reference_median: float
+    reference_scatter: float
+    p_value: float
+    def __init__(self, value: _Optional[float] = ..., references_above: _Optional[int] = ..., references_equal: _Optional[int] = ..., references: _Optional[int] = ..., reference_median: _Optional[float] = ..., reference_scatter: _Optional[float] = ..., p_value: _Optional[float] = ...) -> None: ...
+
+class FrameStatistics(_message.Message):
+    __slots__ = ("score", "feature_shift", "brightness", "contrast", "sharpness", "framing_x", "framing_y", "highlight")
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_SHIFT_FIELD_NUMBER: _ClassVar[int]
+    BRIGHTNESS_FIELD_NUMBER: _ClassVar[int]
+    CONTRAST_FIELD_NUMBER: _ClassVar[int]
+    SHARPNESS_FIELD_NUMBER: _ClassVar[int]
+    FRAMING_X_FIELD_NUMBER: _ClassVar[int]
+    FRAMING_Y_FIELD_NUMBER: _ClassVar[int]
+    HIGHLIGHT_FIELD_NUMBER: _ClassVar[int]
+    score: FrameStatistic
+    feature_shift: FrameStatistic
+    brightness: FrameStatistic
+    contrast: FrameStatistic
+    sharpness: FrameStatistic
+    framing_x: FrameStatistic
+    framing_y: FrameStatistic
+    highlight: FrameStatistic
+    def __init__(self, score: _Optional[_Union[FrameStatistic, _Mapping]] = ..., feature_shift: _Optional[_Union[FrameStatistic, _Mapping]] = ..., brightness: _Optional[_Union[FrameStatistic, _Mapping]] = ..., contrast: _Optional[_Union[FrameStatistic, _Mapping]] = ..., sharpness: _Optional[_Union[FrameStatistic, _Mapping]] = ..., framing_x: _Optional[_Union[FrameStatistic, _Mapping]] = ..., framing_y: _Optional[_Union[FrameStatistic, _Mapping]] = ..., highlight: _Optional[_Union[FrameStatistic, _Mapping]] = ...) -> None: ...
+
 class InspectionResult(_message.Message):
-    __slots__ = ("frame_id", "category", "revision", "verdict", "reason", "message", "score", "threshold", "review_threshold", "p_value", "confidence", "regions", "nearest", "heatmap", "overlay_png", "width_px", "height_px", "patches_inspected", "patches_excluded", "timings")
+    __slots__ = ("frame_id", "category", "revision", "verdict", "reason", "message", "score", "threshold", "review_threshold", "p_value", "confidence", "regions", "nearest", "heatmap", "overlay_png", "width_px", "height_px", "patches_inspected", "patches_excluded", "timings", "statistics")
     FRAME_ID_FIELD_NUMBER: _ClassVar[int]
     CATEGORY_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -166,6 +264,7 @@ class InspectionResult(_message.Message):
     PATCHES_INSPECTED_FIELD_NUMBER: _ClassVar[int]
     PATCHES_EXCLUDED_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
+    STATISTICS_FIELD_NUMBER: _ClassVar[int]
     frame_id: str
     category: str
     revision: str
@@ -186,7 +285,8 @@ class InspectionResult(_message.Message):
     patches_inspected: int
     patches_excluded: int
     timings: StageTimings
-    def __init__(self, frame_id: _Optional[str] = ..., category: _Optional[str] = ..., revision: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., reason: _Optional[_Union[NotInspectedReason, str]] = ..., message: _Optional[str] = ..., score: _Optional[float] = ..., threshold: _Optional[float] = ..., review_threshold: _Optional[float] = ..., p_value: _Optional[float] = ..., confidence: _Optional[float] = ..., regions: _Optional[_Iterable[_Union[Region, _Mapping]]] = ..., nearest: _Optional[_Union[NearestGoldenPart, _Mapping]] = ..., heatmap: _Optional[_Union[Heatmap, _Mapping]] = ..., overlay_png: _Optional[bytes] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., patches_inspected: _Optional[int] = ..., patches_excluded: _Optional[int] = ..., timings: _Optional[_Union[StageTimings, _Mapping]] = ...) -> None: ...
+    statistics: FrameStatistics
+    def __init__(self, frame_id: _Optional[str] = ..., category: _Optional[str] = ..., revision: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., reason: _Optional[_Union[NotInspectedReason, str]] = ..., message: _Optional[str] = ..., score: _Optional[float] = ..., threshold: _Optional[float] = ..., review_threshold: _Optional[float] = ..., p_value: _Optional[float] = ..., confidence: _Optional[float] = ..., regions: _Optional[_Iterable[_Union[Region, _Mapping]]] = ..., nearest: _Optional[_Union[NearestGoldenPart, _Mapping]] = ..., heatmap: _Optional[_Union[Heatmap, _Mapping]] = ..., overlay_png: _Optional[bytes] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., patches_inspected: _Optional[int] = ..., patches_excluded: _Optional[int] = ..., timings: _Optional[_Union[StageTimings, _Mapping]] = ..., statistics: _Optional[_Union[FrameStatistics, _Mapping]] = ...) -> None: ...
 
 class InspectRequest(_message.Message):
     __slots__ = ("frames",)

@@ -24,45 +24,62 @@ _sym_db = _symbol_database.Default()
 
 from goldenpart.v1 import calibration_pb2 as goldenpart_dot_v1_dot_calibration__pb2
 from goldenpart.v1 import category_pb2 as goldenpart_dot_v1_dot_category__pb2
+from goldenpart.v1 import gate_pb2 as goldenpart_dot_v1_dot_gate__pb2
 from goldenpart.v1 import image_pb2 as goldenpart_dot_v1_dot_image__pb2
 from goldenpart.v1 import recipe_pb2 as goldenpart_dot_v1_dot_recipe__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1egoldenpart/v1/onboarding.proto\x12\rgoldenpart.v1\x1a\x1fgoldenpart/v1/calibration.proto\x1a\x1cgoldenpart/v1/category.proto\x1a\x19goldenpart/v1/image.proto\x1a\x1agoldenpart/v1/recipe.proto\"p\n\nFitRequest\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x18.goldenpart.v1.FitConfigH\x00\x12+\n\x05image\x18\x02 \x01(\x0b\x32\x1a.goldenpart.v1.GoldenImageH\x00\x42\t\n\x07payload\"\xdc\x01\n\tFitConfig\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12%\n\x06recipe\x18\x02 \x01(\x0b\x32\x15.goldenpart.v1.Recipe\x12+\n\x04mask\x18\x03 \x01(\x0b\x32\x1d.goldenpart.v1.InspectionMask\x12\x32\n\tthreshold\x18\x04 \x01(\x0b\x32\x1f.goldenpart.v1.ThresholdRequest\x12\x12\n\nstage_only\x18\x05 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x06 \x01(\t\x12\x13\n\x0bimage_count\x18\x07 \x01(\r\"\x89\x01\n\x10ThresholdRequest\x12\x30\n\x06method\x18\x01 \x01(\x0e\x32 .goldenpart.v1.CalibrationMethod\x12\x19\n\x11\x66\x61lse_reject_rate\x18\x02 \x01(\x01\x12\x18\n\x0breview_rate\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_review_rate\"@\n\x0bGoldenImage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05image\x18\x02 \x01(\x0b\x32\x14.goldenpart.v1.Image\"`\n\x12OnboardingProgress\x12-\n\x05stage\x18\x01 \x01(\x0e\x32\x1e.goldenpart.v1.OnboardingStage\x12\x0c\n\x04\x64one\x18\x02 \x01(\r\x12\r\n\x05total\x18\x03 \x01(\r\"y\n\x0b\x46itResponse\x12\x35\n\x08progress\x18\x01 \x01(\x0b\x32!.goldenpart.v1.OnboardingProgressH\x00\x12*\n\x06result\x18\x02 \x01(\x0b\x32\x18.goldenpart.v1.FitResultH\x00\x42\x07\n\x05\x65vent\"s\n\tFitResult\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Revision\x12\x0f\n\x07patches\x18\x02 \x01(\r\x12\x18\n\x10patches_excluded\x18\x03 \x01(\r\x12\x10\n\x08warnings\x18\x04 \x03(\t\"~\n\x10\x43\x61librateRequest\x12\x30\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1e.goldenpart.v1.CalibrateConfigH\x00\x12-\n\x05image\x18\x02 \x01(\x0b\x32\x1c.goldenpart.v1.LabelledImageH\x00\x42\t\n\x07payload\"\xa0\x01\n\x0f\x43\x61librateConfig\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x32\n\tthreshold\x18\x03 \x01(\x0b\x32\x1f.goldenpart.v1.ThresholdRequest\x12\x12\n\nstage_only\x18\x04 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\x12\x13\n\x0bimage_count\x18\x06 \x01(\r\"g\n\rLabelledImage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05image\x18\x02 \x01(\x0b\x32\x14.goldenpart.v1.Image\x12#\n\x05label\x18\x03 \x01(\x0e\x32\x14.goldenpart.v1.Label\"\x85\x01\n\x11\x43\x61librateResponse\x12\x35\n\x08progress\x18\x01 \x01(\x0b\x32!.goldenpart.v1.OnboardingProgressH\x00\x12\x30\n\x06result\x18\x02 \x01(\x0b\x32\x1e.goldenpart.v1.CalibrateResultH\x00\x42\x07\n\x05\x65vent\"N\n\x0f\x43\x61librateResult\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Revision\x12\x10\n\x08warnings\x18\x02 \x03(\t*\xd0\x01\n\x0fOnboardingStage\x12 \n\x1cONBOARDING_STAGE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aONBOARDING_STAGE_RECEIVING\x10\x01\x12\x1e\n\x1aONBOARDING_STAGE_EMBEDDING\x10\x02\x12\x1c\n\x18ONBOARDING_STAGE_CORESET\x10\x03\x12 \n\x1cONBOARDING_STAGE_CALIBRATING\x10\x04\x12\x1b\n\x17ONBOARDING_STAGE_SAVING\x10\x05*E\n\x05Label\x12\x15\n\x11LABEL_UNSPECIFIED\x10\x00\x12\x10\n\x0cLABEL_NORMAL\x10\x01\x12\x13\n\x0fLABEL_DEFECTIVE\x10\x02\x32\xa9\x01\n\x11OnboardingService\x12@\n\x03\x46it\x12\x19.goldenpart.v1.FitRequest\x1a\x1a.goldenpart.v1.FitResponse(\x01\x30\x01\x12R\n\tCalibrate\x12\x1f.goldenpart.v1.CalibrateRequest\x1a .goldenpart.v1.CalibrateResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1egoldenpart/v1/onboarding.proto\x12\rgoldenpart.v1\x1a\x1fgoldenpart/v1/calibration.proto\x1a\x1cgoldenpart/v1/category.proto\x1a\x18goldenpart/v1/gate.proto\x1a\x19goldenpart/v1/image.proto\x1a\x1agoldenpart/v1/recipe.proto\"p\n\nFitRequest\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x18.goldenpart.v1.FitConfigH\x00\x12+\n\x05image\x18\x02 \x01(\x0b\x32\x1a.goldenpart.v1.GoldenImageH\x00\x42\t\n\x07payload\"\xf4\x01\n\tFitConfig\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12%\n\x06recipe\x18\x02 \x01(\x0b\x32\x15.goldenpart.v1.Recipe\x12+\n\x04mask\x18\x03 \x01(\x0b\x32\x1d.goldenpart.v1.InspectionMask\x12\x32\n\tthreshold\x18\x04 \x01(\x0b\x32\x1f.goldenpart.v1.ThresholdRequest\x12\x12\n\nstage_only\x18\x05 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x06 \x01(\t\x12\x13\n\x0bimage_count\x18\x07 \x01(\r\x12\x16\n\x0ereuse_features\x18\x08 \x01(\x08\"\x89\x01\n\x10ThresholdRequest\x12\x30\n\x06method\x18\x01 \x01(\x0e\x32 .goldenpart.v1.CalibrationMethod\x12\x19\n\x11\x66\x61lse_reject_rate\x18\x02 \x01(\x01\x12\x18\n\x0breview_rate\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_review_rate\"@\n\x0bGoldenImage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05image\x18\x02 \x01(\x0b\x32\x14.goldenpart.v1.Image\"`\n\x12OnboardingProgress\x12-\n\x05stage\x18\x01 \x01(\x0e\x32\x1e.goldenpart.v1.OnboardingStage\x12\x0c\n\x04\x64one\x18\x02 \x01(\r\x12\r\n\x05total\x18\x03 \x01(\r\"y\n\x0b\x46itResponse\x12\x35\n\x08progress\x18\x01 \x01(\x0b\x32!.goldenpart.v1.OnboardingProgressH\x00\x12*\n\x06result\x18\x02 \x01(\x0b\x32\x18.goldenpart.v1.FitResultH\x00\x42\x07\n\x05\x65vent\"s\n\tFitResult\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Revision\x12\x0f\n\x07patches\x18\x02 \x01(\r\x12\x18\n\x10patches_excluded\x18\x03 \x01(\r\x12\x10\n\x08warnings\x18\x04 \x03(\t\"~\n\x10\x43\x61librateRequest\x12\x30\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1e.goldenpart.v1.CalibrateConfigH\x00\x12-\n\x05image\x18\x02 \x01(\x0b\x32\x1c.goldenpart.v1.LabelledImageH\x00\x42\t\n\x07payload\"\xeb\x01\n\x0f\x43\x61librateConfig\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x32\n\tthreshold\x18\x03 \x01(\x0b\x32\x1f.goldenpart.v1.ThresholdRequest\x12\x12\n\nstage_only\x18\x04 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\x12\x13\n\x0bimage_count\x18\x06 \x01(\r\x12\x0c\n\x04gate\x18\x07 \x01(\x08\x12#\n\x1b\x61\x64\x64\x65\x64_false_rejects_allowed\x18\x08 \x01(\r\x12\x16\n\x0ereuse_features\x18\t \x01(\x08\"g\n\rLabelledImage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05image\x18\x02 \x01(\x0b\x32\x14.goldenpart.v1.Image\x12#\n\x05label\x18\x03 \x01(\x0e\x32\x14.goldenpart.v1.Label\"\x85\x01\n\x11\x43\x61librateResponse\x12\x35\n\x08progress\x18\x01 \x01(\x0b\x32!.goldenpart.v1.OnboardingProgressH\x00\x12\x30\n\x06result\x18\x02 \x01(\x0b\x32\x1e.goldenpart.v1.CalibrateResultH\x00\x42\x07\n\x05\x65vent\"\x85\x01\n\x0f\x43\x61librateResult\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Revision\x12\x10\n\x08warnings\x18\x02 \x03(\t\x12,\n\x04gate\x18\x03 \x01(\x0b\x32\x19.goldenpart.v1.GateReportH\x00\x88\x01\x01\x42\x07\n\x05_gate\"\x86\x01\n\x15\x41\x64\x64GoldenPartsRequest\x12\x35\n\x06\x63onfig\x18\x01 \x01(\x0b\x32#.goldenpart.v1.AddGoldenPartsConfigH\x00\x12+\n\x05image\x18\x02 \x01(\x0b\x32\x1a.goldenpart.v1.GoldenImageH\x00\x42\t\n\x07payload\"\xca\x01\n\x14\x41\x64\x64GoldenPartsConfig\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x32\n\tthreshold\x18\x03 \x01(\x0b\x32\x1f.goldenpart.v1.ThresholdRequest\x12\x12\n\nstage_only\x18\x04 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\x12\x13\n\x0bimage_count\x18\x06 \x01(\r\x12#\n\x1b\x61\x64\x64\x65\x64_false_rejects_allowed\x18\x07 \x01(\r\"\x8c\x01\n\x16\x41\x64\x64GoldenPartsResponse\x12\x35\n\x08progress\x18\x01 \x01(\x0b\x32!.goldenpart.v1.OnboardingProgressH\x00\x12\x32\n\x06result\x18\x02 \x01(\x0b\x32 .goldenpart.v1.GoldenPartsResultH\x00\x42\x07\n\x05\x65vent\"\xe1\x01\n\x17RemoveGoldenPartRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x0f\n\x05index\x18\x03 \x01(\rH\x00\x12\x0e\n\x04name\x18\x04 \x01(\tH\x00\x12\x32\n\tthreshold\x18\x05 \x01(\x0b\x32\x1f.goldenpart.v1.ThresholdRequest\x12\x12\n\nstage_only\x18\x06 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\x12#\n\x1b\x61\x64\x64\x65\x64_false_rejects_allowed\x18\x08 \x01(\rB\x06\n\x04part\"\x8e\x01\n\x18RemoveGoldenPartResponse\x12\x35\n\x08progress\x18\x01 \x01(\x0b\x32!.goldenpart.v1.OnboardingProgressH\x00\x12\x32\n\x06result\x18\x02 \x01(\x0b\x32 .goldenpart.v1.GoldenPartsResultH\x00\x42\x07\n\x05\x65vent\"\xb1\x01\n\x11GoldenPartsResult\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Revision\x12\x15\n\rbase_revision\x18\x02 \x01(\t\x12\'\n\x04gate\x18\x03 \x01(\x0b\x32\x19.goldenpart.v1.GateReport\x12\x1f\n\x17left_out_of_calibration\x18\x04 \x03(\t\x12\x10\n\x08warnings\x18\x05 \x03(\t\"\xa2\x01\n\x13SetThresholdRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x11\n\tthreshold\x18\x03 \x01(\x01\x12\x1d\n\x10review_threshold\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\nstage_only\x18\x05 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x06 \x01(\tB\x13\n\x11_review_threshold\"S\n\x14SetThresholdResponse\x12)\n\x08revision\x18\x01 \x01(\x0b\x32\x17.goldenpart.v1.Revision\x12\x10\n\x08warnings\x18\x02 \x03(\t*\xac\x02\n\x0fOnboardingStage\x12 \n\x1cONBOARDING_STAGE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aONBOARDING_STAGE_RECEIVING\x10\x01\x12\x1e\n\x1aONBOARDING_STAGE_EMBEDDING\x10\x02\x12\x1c\n\x18ONBOARDING_STAGE_CORESET\x10\x03\x12 \n\x1cONBOARDING_STAGE_CALIBRATING\x10\x04\x12\x1b\n\x17ONBOARDING_STAGE_SAVING\x10\x05\x12\x1d\n\x19ONBOARDING_STAGE_TRAINING\x10\x06\x12\x1e\n\x1aONBOARDING_STAGE_COMPARING\x10\x07\x12\x1b\n\x17ONBOARDING_STAGE_GATING\x10\x08*E\n\x05Label\x12\x15\n\x11LABEL_UNSPECIFIED\x10\x00\x12\x10\n\x0cLABEL_NORMAL\x10\x01\x12\x13\n\x0fLABEL_DEFECTIVE\x10\x02\x32\xcc\x03\n\x11OnboardingService\x12@\n\x03\x46it\x12\x19.goldenpart.v1.FitRequest\x1a\x1a.goldenpart.v1.FitResponse(\x01\x30\x01\x12R\n\tCalibrate\x12\x1f.goldenpart.v1.CalibrateRequest\x1a .goldenpart.v1.CalibrateResponse(\x01\x30\x01\x12\x61\n\x0e\x41\x64\x64GoldenParts\x12$.goldenpart.v1.AddGoldenPartsRequest\x1a%.goldenpart.v1.AddGoldenPartsResponse(\x01\x30\x01\x12\x65\n\x10RemoveGoldenPart\x12&.goldenpart.v1.RemoveGoldenPartRequest\x1a\'.goldenpart.v1.RemoveGoldenPartResponse0\x01\x12W\n\x0cSetThreshold\x12\".goldenpart.v1.SetThresholdRequest\x1a#.goldenpart.v1.SetThresholdResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'goldenpart.v1.onboarding_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ONBOARDINGSTAGE']._serialized_start=1661
-  _globals['_ONBOARDINGSTAGE']._serialized_end=1869
-  _globals['_LABEL']._serialized_start=1871
-  _globals['_LABEL']._serialized_end=1940
-  _globals['_FITREQUEST']._serialized_start=167
-  _globals['_FITREQUEST']._serialized_end=279
-  _globals['_FITCONFIG']._serialized_start=282
-  _globals['_FITCONFIG']._serialized_end=502
-  _globals['_THRESHOLDREQUEST']._serialized_start=505
-  _globals['_THRESHOLDREQUEST']._serialized_end=642
-  _globals['_GOLDENIMAGE']._serialized_start=644
-  _globals['_GOLDENIMAGE']._serialized_end=708
-  _globals['_ONBOARDINGPROGRESS']._serialized_start=710
-  _globals['_ONBOARDINGPROGRESS']._serialized_end=806
-  _globals['_FITRESPONSE']._serialized_start=808
-  _globals['_FITRESPONSE']._serialized_end=929
-  _globals['_FITRESULT']._serialized_start=931
-  _globals['_FITRESULT']._serialized_end=1046
-  _globals['_CALIBRATEREQUEST']._serialized_start=1048
-  _globals['_CALIBRATEREQUEST']._serialized_end=1174
-  _globals['_CALIBRATECONFIG']._serialized_start=1177
-  _globals['_CALIBRATECONFIG']._serialized_end=1337
-  _globals['_LABELLEDIMAGE']._serialized_start=1339
-  _globals['_LABELLEDIMAGE']._serialized_end=1442
-  _globals['_CALIBRATERESPONSE']._serialized_start=1445
-  _globals['_CALIBRATERESPONSE']._serialized_end=1578
-  _globals['_CALIBRATERESULT']._serialized_start=1580
-  _globals['_CALIBRATERESULT']._serialized_end=1658
-  _globals['_ONBOARDINGSERVICE']._serialized_start=1943
-  _globals['_ONBOARDINGSERVICE']._serialized_end=2112
+  _globals['_ONBOARDINGSTAGE']._serialized_start=3130
+  _globals['_ONBOARDINGSTAGE']._serialized_end=3430
+  _globals['_LABEL']._serialized_start=3432
+  _globals['_LABEL']._serialized_end=3501
+  _globals['_FITREQUEST']._serialized_start=193
+  _globals['_FITREQUEST']._serialized_end=305
+  _globals['_FITCONFIG']._serialized_start=308
+  _globals['_FITCONFIG']._serialized_end=552
+  _globals['_THRESHOLDREQUEST']._serialized_start=555
+  _globals['_THRESHOLDREQUEST']._serialized_end=692
+  _globals['_GOLDENIMAGE']._serialized_start=694
+  _globals['_GOLDENIMAGE']._serialized_end=758
+  _globals['_ONBOARDINGPROGRESS']._serialized_start=760
+  _globals['_ONBOARDINGPROGRESS']._serialized_end=856
+  _globals['_FITRESPONSE']._serialized_start=858
+  _globals['_FITRESPONSE']._serialized_end=979
+  _globals['_FITRESULT']._serialized_start=981
+  _globals['_FITRESULT']._serialized_end=1096
+  _globals['_CALIBRATEREQUEST']._serialized_start=1098
+  _globals['_CALIBRATEREQUEST']._serialized_end=1224
+  _globals['_CALIBRATECONFIG']._serialized_start=1227
+  _globals['_CALIBRATECONFIG']._serialized_end=1462
+  _globals['_LABELLEDIMAGE']._serialized_start=1464
+  _globals['_LABELLEDIMAGE']._serialized_end=1567
+  _globals['_CALIBRATERESPONSE']._serialized_start=1570
+  _globals['_CALIBRATERESPONSE']._serialized_end=1703
+  _globals['_CALIBRATERESULT']._serialized_start=1706
+  _globals['_CALIBRATERESULT']._serialized_end=1839
+  _globals['_ADDGOLDENPARTSREQUEST']._serialized_start=1842
+  _globals['_ADDGOLDENPARTSREQUEST']._serialized_end=1976
+  _globals['_ADDGOLDENPARTSCONFIG']._serialized_start=1979
+  _globals['_ADDGOLDENPARTSCONFIG']._serialized_end=2181
+  _globals['_ADDGOLDENPARTSRESPONSE']._serialized_start=2184
+  _globals['_ADDGOLDENPARTSRESPONSE']._serialized_end=2324
+  _globals['_REMOVEGOLDENPARTREQUEST']._serialized_start=2327
+  _globals['_REMOVEGOLDENPARTREQUEST']._serialized_end=2552
+  _globals['_REMOVEGOLDENPARTRESPONSE']._serialized_start=2555
+  _globals['_REMOVEGOLDENPARTRESPONSE']._serialized_end=2697
+  _globals['_GOLDENPARTSRESULT']._serialized_start=2700
+  _globals['_GOLDENPARTSRESULT']._serialized_end=2877
+  _globals['_SETTHRESHOLDREQUEST']._serialized_start=2880
+  _globals['_SETTHRESHOLDREQUEST']._serialized_end=3042
+  _globals['_SETTHRESHOLDRESPONSE']._serialized_start=3044
+  _globals['_SETTHRESHOLDRESPONSE']._serialized_end=3127
+  _globals['_ONBOARDINGSERVICE']._serialized_start=3504
+  _globals['_ONBOARDINGSERVICE']._serialized_end=3964
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,21 @@ class OnboardingServiceStub(object):
                 request_serializer=goldenpart_dot_v1_dot_onboarding__pb2.CalibrateRequest.SerializeToString,
                 response_deserializer=goldenpart_dot_v1_dot_onboarding__pb2.CalibrateResponse.FromString,
                 _registered_method=True)
+        self.AddGoldenParts = channel.stream_stream(
+                '/goldenpart.v1.OnboardingService/AddGoldenParts',
+                request_serializer=goldenpart_dot_v1_dot_onboarding__pb2.AddGoldenPartsRequest.SerializeToString,
+                response_deserializer=goldenpart_dot_v1_dot_onboarding__pb2.AddGoldenPartsResponse.FromString,
+                _registered_method=True)
+        self.RemoveGoldenPart = channel.unary_stream(
+                '/goldenpart.v1.OnboardingService/RemoveGoldenPart',
+                request_serializer=goldenpart_dot_v1_dot_onboarding__pb2.RemoveGoldenPartRequest.SerializeToString,
+                response_deserializer=goldenpart_dot_v1_dot_onboarding__pb2.RemoveGoldenPartResponse.FromString,
+                _registered_method=True)
+        self.SetThreshold = channel.unary_unary(
+                '/goldenpart.v1.OnboardingService/SetThreshold',
+                request_serializer=goldenpart_dot_v1_dot_onboarding__pb2.SetThresholdRequest.SerializeToString,
+                response_deserializer=goldenpart_dot_v1_dot_onboarding__pb2.SetThresholdResponse.FromString,
+                _registered_method=True)
 
 
 class OnboardingServiceServicer(object):
@@ -66,6 +81,29 @@ class OnboardingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddGoldenParts(self, request_iterator, context):
+        """Adds golden parts, for example confirmed false rejects: config first, then one message per image. The new revision is the one that Fit
+        would make of all golden parts, byte for byte, calibrated on the images its base was calibrated on, scored anew. It is activated unless
+        the challenge set shows that it is worse. Nothing is kept if the call breaks off.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveGoldenPart(self, request, context):
+        """Removes a golden part in the same way: the new revision is the one that Fit would make without it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetThreshold(self, request, context):
+        """Sets the threshold to a given value: a new revision with the same bank and the same calibration scores.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OnboardingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -78,6 +116,21 @@ def add_OnboardingServiceServicer_to_server(servicer, server):
                     servicer.Calibrate,
                     request_deserializer=goldenpart_dot_v1_dot_onboarding__pb2.CalibrateRequest.FromString,
                     response_serializer=goldenpart_dot_v1_dot_onboarding__pb2.CalibrateResponse.SerializeToString,
+            ),
+            'AddGoldenParts': grpc.stream_stream_rpc_method_handler(
+                    servicer.AddGoldenParts,
+                    request_deserializer=goldenpart_dot_v1_dot_onboarding__pb2.AddGoldenPartsRequest.FromString,
+                    response_serializer=goldenpart_dot_v1_dot_onboarding__pb2.AddGoldenPartsResponse.SerializeToString,
+            ),
+            'RemoveGoldenPart': grpc.unary_stream_rpc_method_handler(
+                    servicer.RemoveGoldenPart,
+                    request_deserializer=goldenpart_dot_v1_dot_onboarding__pb2.RemoveGoldenPartRequest.FromString,
+                    response_serializer=goldenpart_dot_v1_dot_onboarding__pb2.RemoveGoldenPartResponse.SerializeToString,
+            ),
+            'SetThreshold': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetThreshold,
+                    request_deserializer=goldenpart_dot_v1_dot_onboarding__pb2.SetThresholdRequest.FromString,
+                    response_serializer=goldenpart_dot_v1_dot_onboarding__pb2.SetThresholdResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -135,6 +188,87 @@ class OnboardingService(object):
             '/goldenpart.v1.OnboardingService/Calibrate',
             goldenpart_dot_v1_dot_onboarding__pb2.CalibrateRequest.SerializeToString,
             goldenpart_dot_v1_dot_onboarding__pb2.CalibrateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddGoldenParts(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/goldenpart.v1.OnboardingService/AddGoldenParts',
+            goldenpart_dot_v1_dot_onboarding__pb2.AddGoldenPartsRequest.SerializeToString,
+            goldenpart_dot_v1_dot_onboarding__pb2.AddGoldenPartsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveGoldenPart(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/goldenpart.v1.OnboardingService/RemoveGoldenPart',
+            goldenpart_dot_v1_dot_onboarding__pb2.RemoveGoldenPartRequest.SerializeToString,
+            goldenpart_dot_v1_dot_onboarding__pb2.RemoveGoldenPartResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetThreshold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/goldenpart.v1.OnboardingService/SetThreshold',
+            goldenpart_dot_v1_dot_onboarding__pb2.SetThresholdRequest.SerializeToString,
+            goldenpart_dot_v1_dot_onboarding__pb2.SetThresholdResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,15 @@ class OnboardingServiceStub:
     """
     Calibrate: _grpc.StreamStreamMultiCallable[_onboarding_pb2.CalibrateRequest, _onboarding_pb2.CalibrateResponse]
     """Sets the threshold from labelled images that are not in the bank: a new revision with the same bank."""
+    AddGoldenParts: _grpc.StreamStreamMultiCallable[_onboarding_pb2.AddGoldenPartsRequest, _onboarding_pb2.AddGoldenPartsResponse]
+    """Adds golden parts, for example confirmed false rejects: config first, then one message per image. The new revision is the one that Fit
+    would make of all golden parts, byte for byte, calibrated on the images its base was calibrated on, scored anew. It is activated unless
+    the challenge set shows that it is worse. Nothing is kept if the call breaks off.
+    """
+    RemoveGoldenPart: _grpc.UnaryStreamMultiCallable[_onboarding_pb2.RemoveGoldenPartRequest, _onboarding_pb2.RemoveGoldenPartResponse]
+    """Removes a golden part in the same way: the new revision is the one that Fit would make without it."""
+    SetThreshold: _grpc.UnaryUnaryMultiCallable[_onboarding_pb2.SetThresholdRequest, _onboarding_pb2.SetThresholdResponse]
+    """Sets the threshold to a given value: a new revision with the same bank and the same calibration scores."""
 
 @_typing.type_check_only
 class OnboardingServiceAsyncStub(OnboardingServiceStub):
@@ -51,6 +60,15 @@ class OnboardingServiceAsyncStub(OnboardingServiceStub):
     """
     Calibrate: _aio.StreamStreamMultiCallable[_onboarding_pb2.CalibrateRequest, _onboarding_pb2.CalibrateResponse]  # type: ignore[assignment]
     """Sets the threshold from labelled images that are not in the bank: a new revision with the same bank."""
+    AddGoldenParts: _aio.StreamStreamMultiCallable[_onboarding_pb2.AddGoldenPartsRequest, _onboarding_pb2.AddGoldenPartsResponse]  # type: ignore[assignment]
+    """Adds golden parts, for example confirmed false rejects: config first, then one message per image. The new revision is the one that Fit
+    would make of all golden parts, byte for byte, calibrated on the images its base was calibrated on, scored anew. It is activated unless
+    the challenge set shows that it is worse. Nothing is kept if the call breaks off.
+    """
+    RemoveGoldenPart: _aio.UnaryStreamMultiCallable[_onboarding_pb2.RemoveGoldenPartRequest, _onboarding_pb2.RemoveGoldenPartResponse]  # type: ignore[assignment]
+    """Removes a golden part in the same way: the new revision is the one that Fit would make without it."""
+    SetThreshold: _aio.UnaryUnaryMultiCallable[_onboarding_pb2.SetThresholdRequest, _onboarding_pb2.SetThresholdResponse]  # type: ignore[assignment]
+    """Sets the threshold to a given value: a new revision with the same bank and the same calibration scores."""
 
 class OnboardingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Teaches the server what normal looks like. One onboarding per category at a time; a second one is ABORTED."""
@@ -72,5 +90,32 @@ class OnboardingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_onboarding_pb2.CalibrateResponse], _abc.AsyncIterator[_onboarding_pb2.CalibrateResponse]]:
         """Sets the threshold from labelled images that are not in the bank: a new revision with the same bank."""
+
+    @_abc_1.abstractmethod
+    def AddGoldenParts(
+        self,
+        request_iterator: _MaybeAsyncIterator[_onboarding_pb2.AddGoldenPartsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_onboarding_pb2.AddGoldenPartsResponse], _abc.AsyncIterator[_onboarding_pb2.AddGoldenPartsResponse]]:
+        """Adds golden parts, for example confirmed false rejects: config first, then one message per image. The new revision is the one that Fit
+        would make of all golden parts, byte for byte, calibrated on the images its base was calibrated on, scored anew. It is activated unless
+        the challenge set shows that it is worse. Nothing is kept if the call breaks off.
+        """
+
+    @_abc_1.abstractmethod
+    def RemoveGoldenPart(
+        self,
+        request: _onboarding_pb2.RemoveGoldenPartRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_onboarding_pb2.RemoveGoldenPartResponse], _abc.AsyncIterator[_onboarding_pb2.RemoveGoldenPartResponse]]:
+        """Removes a golden part in the same way: the new revision is the one that Fit would make without it."""
+
+    @_abc_1.abstractmethod
+    def SetThreshold(
+        self,
+        request: _onboarding_pb2.SetThresholdRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_onboarding_pb2.SetThresholdResponse, _abc.Awaitable[_onboarding_pb2.SetThresholdResponse]]:
+        """Sets the threshold to a given value: a new revision with the same bank and the same calibration scores."""
 
 def add_OnboardingServiceServicer_to_server(servicer: OnboardingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -24,25 +24,27 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1agoldenpart/v1/recipe.proto\x12\rgoldenpart.v1\"\x94\x07\n\x06Recipe\x12%\n\x06preset\x18\x01 \x01(\x0e\x32\x15.goldenpart.v1.Preset\x12\x10\n\x08\x62\x61\x63kbone\x18\x02 \x01(\t\x12\x0e\n\x06layers\x18\x03 \x03(\r\x12\x1a\n\rresolution_px\x18\x04 \x01(\rH\x01\x88\x01\x01\x12%\n\x06resize\x18\x05 \x01(\x0e\x32\x15.goldenpart.v1.Resize\x12\"\n\x15neighbourhood_patches\x18\x06 \x01(\rH\x02\x88\x01\x01\x12%\n\x06metric\x18\x07 \x01(\x0e\x32\x15.goldenpart.v1.Metric\x12\x17\n\nneighbours\x18\x08 \x01(\rH\x03\x88\x01\x01\x12+\n\taggregate\x18\t \x01(\x0e\x32\x18.goldenpart.v1.Aggregate\x12\x1e\n\x11\x61ggregate_patches\x18\n \x01(\rH\x04\x88\x01\x01\x12\x1e\n\x11\x61ggregate_percent\x18\x0b \x01(\x01H\x05\x88\x01\x01\x12 \n\x13reweight_neighbours\x18\x0c \x01(\rH\x06\x88\x01\x01\x12\'\n\x07\x63oreset\x18\r \x01(\x0e\x32\x16.goldenpart.v1.Coreset\x12\x19\n\x0f\x63oreset_vectors\x18\x0e \x01(\rH\x00\x12\x17\n\rcoreset_ratio\x18\x0f \x01(\x01H\x00\x12*\n\x1d\x63oreset_projection_dimensions\x18\x10 \x01(\rH\x07\x88\x01\x01\x12\x15\n\rrotations_deg\x18\x11 \x03(\x01\x12\x30\n\x0csearch_index\x18\x12 \x01(\x0e\x32\x1a.goldenpart.v1.SearchIndex\x12\x1d\n\x10heatmap_sigma_px\x18\x13 \x01(\x01H\x08\x88\x01\x01\x12\x1f\n\x12region_min_area_px\x18\x14 \x01(\rH\t\x88\x01\x01\x12\x11\n\x04seed\x18\x15 \x01(\x04H\n\x88\x01\x01\x42\x10\n\x0e\x63oreset_budgetB\x10\n\x0e_resolution_pxB\x18\n\x16_neighbourhood_patchesB\r\n\x0b_neighboursB\x14\n\x12_aggregate_patchesB\x14\n\x12_aggregate_percentB\x16\n\x14_reweight_neighboursB \n\x1e_coreset_projection_dimensionsB\x13\n\x11_heatmap_sigma_pxB\x15\n\x13_region_min_area_pxB\x07\n\x05_seed*E\n\x06Preset\x12\x16\n\x12PRESET_UNSPECIFIED\x10\x00\x12\x12\n\x0ePRESET_DEFAULT\x10\x01\x12\x0f\n\x0bPRESET_SEED\x10\x02*L\n\x06Resize\x12\x16\n\x12RESIZE_UNSPECIFIED\x10\x00\x12\x16\n\x12RESIZE_KEEP_ASPECT\x10\x01\x12\x12\n\x0eRESIZE_STRETCH\x10\x02*d\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x11\n\rMETRIC_COSINE\x10\x01\x12\x14\n\x10METRIC_EUCLIDEAN\x10\x02\x12\x19\n\x15METRIC_CENTRED_COSINE\x10\x03*\x83\x01\n\tAggregate\x12\x19\n\x15\x41GGREGATE_UNSPECIFIED\x10\x00\x12\x11\n\rAGGREGATE_MAX\x10\x01\x12\x12\n\x0e\x41GGREGATE_MEAN\x10\x02\x12\x19\n\x15\x41GGREGATE_TOP_PATCHES\x10\x03\x12\x19\n\x15\x41GGREGATE_TOP_PERCENT\x10\x04*\\\n\x07\x43oreset\x12\x17\n\x13\x43ORESET_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x43ORESET_NONE\x10\x01\x12\x12\n\x0e\x43ORESET_GREEDY\x10\x02\x12\x12\n\x0e\x43ORESET_RANDOM\x10\x03*Y\n\x0bSearchIndex\x12\x1c\n\x18SEARCH_INDEX_UNSPECIFIED\x10\x00\x12\x16\n\x12SEARCH_INDEX_EXACT\x10\x01\x12\x14\n\x10SEARCH_INDEX_IVF\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1agoldenpart/v1/recipe.proto\x12\rgoldenpart.v1\"\xd4\t\n\x06Recipe\x12%\n\x06preset\x18\x01 \x01(\x0e\x32\x15.goldenpart.v1.Preset\x12\x10\n\x08\x62\x61\x63kbone\x18\x02 \x01(\t\x12\x0e\n\x06layers\x18\x03 \x03(\r\x12\x1a\n\rresolution_px\x18\x04 \x01(\rH\x01\x88\x01\x01\x12%\n\x06resize\x18\x05 \x01(\x0e\x32\x15.goldenpart.v1.Resize\x12\"\n\x15neighbourhood_patches\x18\x06 \x01(\rH\x02\x88\x01\x01\x12%\n\x06metric\x18\x07 \x01(\x0e\x32\x15.goldenpart.v1.Metric\x12\x17\n\nneighbours\x18\x08 \x01(\rH\x03\x88\x01\x01\x12+\n\taggregate\x18\t \x01(\x0e\x32\x18.goldenpart.v1.Aggregate\x12\x1e\n\x11\x61ggregate_patches\x18\n \x01(\rH\x04\x88\x01\x01\x12\x1e\n\x11\x61ggregate_percent\x18\x0b \x01(\x01H\x05\x88\x01\x01\x12 \n\x13reweight_neighbours\x18\x0c \x01(\rH\x06\x88\x01\x01\x12\'\n\x07\x63oreset\x18\r \x01(\x0e\x32\x16.goldenpart.v1.Coreset\x12\x19\n\x0f\x63oreset_vectors\x18\x0e \x01(\rH\x00\x12\x17\n\rcoreset_ratio\x18\x0f \x01(\x01H\x00\x12*\n\x1d\x63oreset_projection_dimensions\x18\x10 \x01(\rH\x07\x88\x01\x01\x12\x15\n\rrotations_deg\x18\x11 \x03(\x01\x12\x30\n\x0csearch_index\x18\x12 \x01(\x0e\x32\x1a.goldenpart.v1.SearchIndex\x12\x1d\n\x10heatmap_sigma_px\x18\x13 \x01(\x01H\x08\x88\x01\x01\x12\x1f\n\x12region_min_area_px\x18\x14 \x01(\rH\t\x88\x01\x01\x12\x11\n\x04seed\x18\x15 \x01(\x04H\n\x88\x01\x01\x12)\n\x08\x64\x65tector\x18\x16 \x01(\x0e\x32\x17.goldenpart.v1.Detector\x12 \n\x13gaussian_dimensions\x18\x17 \x01(\rH\x0b\x88\x01\x01\x12\x1e\n\x11subspace_variance\x18\x18 \x01(\x01H\x0c\x88\x01\x01\x12 \n\x13subspace_components\x18\x19 \x01(\rH\r\x88\x01\x01\x12\x1e\n\x11\x61utoencoder_steps\x18\x1a \x01(\rH\x0e\x88\x01\x01\x12\x33\n\x12\x65nsemble_detectors\x18\x1b \x03(\x0e\x32\x17.goldenpart.v1.DetectorB\x10\n\x0e\x63oreset_budgetB\x10\n\x0e_resolution_pxB\x18\n\x16_neighbourhood_patchesB\r\n\x0b_neighboursB\x14\n\x12_aggregate_patchesB\x14\n\x12_aggregate_percentB\x16\n\x14_reweight_neighboursB \n\x1e_coreset_projection_dimensionsB\x13\n\x11_heatmap_sigma_pxB\x15\n\x13_region_min_area_pxB\x07\n\x05_seedB\x16\n\x14_gaussian_dimensionsB\x14\n\x12_subspace_varianceB\x16\n\x14_subspace_componentsB\x14\n\x12_autoencoder_steps*E\n\x06Preset\x12\x16\n\x12PRESET_UNSPECIFIED\x10\x00\x12\x12\n\x0ePRESET_DEFAULT\x10\x01\x12\x0f\n\x0bPRESET_SEED\x10\x02*L\n\x06Resize\x12\x16\n\x12RESIZE_UNSPECIFIED\x10\x00\x12\x16\n\x12RESIZE_KEEP_ASPECT\x10\x01\x12\x12\n\x0eRESIZE_STRETCH\x10\x02*d\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x11\n\rMETRIC_COSINE\x10\x01\x12\x14\n\x10METRIC_EUCLIDEAN\x10\x02\x12\x19\n\x15METRIC_CENTRED_COSINE\x10\x03*\x83\x01\n\tAggregate\x12\x19\n\x15\x41GGREGATE_UNSPECIFIED\x10\x00\x12\x11\n\rAGGREGATE_MAX\x10\x01\x12\x12\n\x0e\x41GGREGATE_MEAN\x10\x02\x12\x19\n\x15\x41GGREGATE_TOP_PATCHES\x10\x03\x12\x19\n\x15\x41GGREGATE_TOP_PERCENT\x10\x04*\\\n\x07\x43oreset\x12\x17\n\x13\x43ORESET_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x43ORESET_NONE\x10\x01\x12\x12\n\x0e\x43ORESET_GREEDY\x10\x02\x12\x12\n\x0e\x43ORESET_RANDOM\x10\x03*Y\n\x0bSearchIndex\x12\x1c\n\x18SEARCH_INDEX_UNSPECIFIED\x10\x00\x12\x16\n\x12SEARCH_INDEX_EXACT\x10\x01\x12\x14\n\x10SEARCH_INDEX_IVF\x10\x02*\x96\x01\n\x08\x44\x65tector\x12\x18\n\x14\x44\x45TECTOR_UNSPECIFIED\x10\x00\x12\x11\n\rDETECTOR_BANK\x10\x01\x12\x15\n\x11\x44\x45TECTOR_GAUSSIAN\x10\x02\x12\x15\n\x11\x44\x45TECTOR_SUBSPACE\x10\x03\x12\x18\n\x14\x44\x45TECTOR_AUTOENCODER\x10\x04\x12\x15\n\x11\x44\x45TECTOR_ENSEMBLE\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'goldenpart.v1.recipe_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PRESET']._serialized_start=964
-  _globals['_PRESET']._serialized_end=1033
-  _globals['_RESIZE']._serialized_start=1035
-  _globals['_RESIZE']._serialized_end=1111
-  _globals['_METRIC']._serialized_start=1113
-  _globals['_METRIC']._serialized_end=1213
-  _globals['_AGGREGATE']._serialized_start=1216
-  _globals['_AGGREGATE']._serialized_end=1347
-  _globals['_CORESET']._serialized_start=1349
-  _globals['_CORESET']._serialized_end=1441
-  _globals['_SEARCHINDEX']._serialized_start=1443
-  _globals['_SEARCHINDEX']._serialized_end=1532
+  _globals['_PRESET']._serialized_start=1284
+  _globals['_PRESET']._serialized_end=1353
+  _globals['_RESIZE']._serialized_start=1355
+  _globals['_RESIZE']._serialized_end=1431
+  _globals['_METRIC']._serialized_start=1433
+  _globals['_METRIC']._serialized_end=1533
+  _globals['_AGGREGATE']._serialized_start=1536
+  _globals['_AGGREGATE']._serialized_end=1667
+  _globals['_CORESET']._serialized_start=1669
+  _globals['_CORESET']._serialized_end=1761
+  _globals['_SEARCHINDEX']._serialized_start=1763
+  _globals['_SEARCHINDEX']._serialized_end=1852
+  _globals['_DETECTOR']._serialized_start=1855
+  _globals['_DETECTOR']._serialized_end=2005
   _globals['_RECIPE']._serialized_start=46
-  _globals['_RECIPE']._serialized_end=962
+  _globals['_RECIPE']._serialized_end=1282
 # @@protoc_insertion_point(module_scope)

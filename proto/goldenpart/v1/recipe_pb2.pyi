@@ -46,6 +46,15 @@ class SearchIndex(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SEARCH_INDEX_UNSPECIFIED: _ClassVar[SearchIndex]
     SEARCH_INDEX_EXACT: _ClassVar[SearchIndex]
     SEARCH_INDEX_IVF: _ClassVar[SearchIndex]
+
+class Detector(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DETECTOR_UNSPECIFIED: _ClassVar[Detector]
+    DETECTOR_BANK: _ClassVar[Detector]
+    DETECTOR_GAUSSIAN: _ClassVar[Detector]
+    DETECTOR_SUBSPACE: _ClassVar[Detector]
+    DETECTOR_AUTOENCODER: _ClassVar[Detector]
+    DETECTOR_ENSEMBLE: _ClassVar[Detector]
 PRESET_UNSPECIFIED: Preset
 PRESET_DEFAULT: Preset
 PRESET_SEED: Preset
@@ -68,9 +77,15 @@ CORESET_RANDOM: Coreset
 SEARCH_INDEX_UNSPECIFIED: SearchIndex
 SEARCH_INDEX_EXACT: SearchIndex
 SEARCH_INDEX_IVF: SearchIndex
+DETECTOR_UNSPECIFIED: Detector
+DETECTOR_BANK: Detector
+DETECTOR_GAUSSIAN: Detector
+DETECTOR_SUBSPACE: Detector
+DETECTOR_AUTOENCODER: Detector
+DETECTOR_ENSEMBLE: Detector
 
 class Recipe(_message.Message):
-    __slots__ = ("preset", "backbone", "layers", "resolution_px", "resize", "neighbourhood_patches", "metric", "neighbours", "aggregate", "aggregate_patches", "aggregate_percent", "reweight_neighbours", "coreset", "coreset_vectors", "coreset_ratio", "coreset_projection_dimensions", "rotations_deg", "search_index", "heatmap_sigma_px", "region_min_area_px", "seed")
+    __slots__ = ("preset", "backbone", "layers", "resolution_px", "resize", "neighbourhood_patches", "metric", "neighbours", "aggregate", "aggregate_patches", "aggregate_percent", "reweight_neighbours", "coreset", "coreset_vectors", "coreset_ratio", "coreset_projection_dimensions", "rotations_deg", "search_index", "heatmap_sigma_px", "region_min_area_px", "seed", "detector", "gaussian_dimensions", "subspace_variance", "subspace_components", "autoencoder_steps", "ensemble_detectors")
     PRESET_FIELD_NUMBER: _ClassVar[int]
     BACKBONE_FIELD_NUMBER: _ClassVar[int]
     LAYERS_FIELD_NUMBER: _ClassVar[int]
@@ -92,6 +107,12 @@ class Recipe(_message.Message):
     HEATMAP_SIGMA_PX_FIELD_NUMBER: _ClassVar[int]
     REGION_MIN_AREA_PX_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
+    DETECTOR_FIELD_NUMBER: _ClassVar[int]
+    GAUSSIAN_DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
+    SUBSPACE_VARIANCE_FIELD_NUMBER: _ClassVar[int]
+    SUBSPACE_COMPONENTS_FIELD_NUMBER: _ClassVar[int]
+    AUTOENCODER_STEPS_FIELD_NUMBER: _ClassVar[int]
+    ENSEMBLE_DETECTORS_FIELD_NUMBER: _ClassVar[int]
     preset: Preset
     backbone: str
     layers: _containers.RepeatedScalarFieldContainer[int]
@@ -113,4 +134,10 @@ class Recipe(_message.Message):
     heatmap_sigma_px: float
     region_min_area_px: int
     seed: int
-    def __init__(self, preset: _Optional[_Union[Preset, str]] = ..., backbone: _Optional[str] = ..., layers: _Optional[_Iterable[int]] = ..., resolution_px: _Optional[int] = ..., resize: _Optional[_Union[Resize, str]] = ..., neighbourhood_patches: _Optional[int] = ..., metric: _Optional[_Union[Metric, str]] = ..., neighbours: _Optional[int] = ..., aggregate: _Optional[_Union[Aggregate, str]] = ..., aggregate_patches: _Optional[int] = ..., aggregate_percent: _Optional[float] = ..., reweight_neighbours: _Optional[int] = ..., coreset: _Optional[_Union[Coreset, str]] = ..., coreset_vectors: _Optional[int] = ..., coreset_ratio: _Optional[float] = ..., coreset_projection_dimensions: _Optional[int] = ..., rotations_deg: _Optional[_Iterable[float]] = ..., search_index: _Optional[_Union[SearchIndex, str]] = ..., heatmap_sigma_px: _Optional[float] = ..., region_min_area_px: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
+    detector: Detector
+    gaussian_dimensions: int
+    subspace_variance: float
+    subspace_components: int
+    autoencoder_steps: int
+    ensemble_detectors: _containers.RepeatedScalarFieldContainer[Detector]
+    def __init__(self, preset: _Optional[_Union[Preset, str]] = ..., backbone: _Optional[str] = ..., layers: _Optional[_Iterable[int]] = ..., resolution_px: _Optional[int] = ..., resize: _Optional[_Union[Resize, str]] = ..., neighbourhood_patches: _Optional[int] = ..., metric: _Optional[_Union[Metric, str]] = ..., neighbours: _Optional[int] = ..., aggregate: _Optional[_Union[Aggregate, str]] = ..., aggregate_patches: _Optional[int] = ..., aggregate_percent: _Optional[float] = ..., reweight_neighbours: _Optional[int] = ..., coreset: _Optional[_Union[Coreset, str]] = ..., coreset_vectors: _Optional[int] = ..., coreset_ratio: _Optional[float] = ..., coreset_projection_dimensions: _Optional[int] = ..., rotations_deg: _Optional[_Iterable[float]] = ..., search_index: _Optional[_Union[SearchIndex, str]] = ..., heatmap_sigma_px: _Optional[float] = ..., region_min_area_px: _Optional[int] = ..., seed: _Optional[int] = ..., detector: _Optional[_Union[Detector, str]] = ..., gaussian_dimensions: _Optional[int] = ..., subspace_variance: _Optional[float] = ..., subspace_components: _Optional[int] = ..., autoencoder_steps: _Optional[int] = ..., ensemble_detectors: _Optional[_Iterable[_Union[Detector, str]]] = ...) -> None: ...

@@ -19,30 +19,48 @@ from prometheus_client import start_http_server
 
 from goldenpart.server.api.call_gate import CallGate
 from goldenpart.server.api.categories import CategoryServicer
+from goldenpart.server.api.challenge import ChallengeServicer
+from goldenpart.server.api.curation import CurationServicer
 from goldenpart.server.api.health import HealthServicer
 from goldenpart.server.api.inspection import InspectionServicer
 from goldenpart.server.api.interceptor import EdgeInterceptor
 from goldenpart.server.api.onboarding import OnboardingServicer
 from goldenpart.server.api.server_info import ServerInfoServicer
+from goldenpart.server.api.zones import ZoneServicer
+from goldenpart.server.registry.challenge_frame import ChallengeLimits
 from goldenpart.server.registry.store import Store
 from goldenpart.server.runtime.admission import Admission
 from goldenpart.server.runtime.backbones import Backbones
 from goldenpart.server.runtime.batch_queue import BatchQueue
+from goldenpart.server.runtime.challenge import ChallengeIntake
+from goldenpart.server.runtime.curation import FrameSuggester
+from goldenpart.server.runtime.curation_audit import GoldenAuditor
 from goldenpart.server.runtime.executor import DeviceExecutor, DeviceJob
+from goldenpart.server.runtime.feature_cache import FeatureCache
+from goldenpart.server.runtime.gate import RegressionGate
+from goldenpart.server.runtime.golden_pictures import GoldenPictures
 from goldenpart.server.runtime.inspector import Inspector
+from goldenpart.server.runtime.learning_golden_parts import GoldenPartLearning
 from goldenpart.server.runtime.loaded import LoadedRevisions
 from goldenpart.server.runtime.onboarding import Onboarding, OnboardingLimits
+from goldenpart.server.runtime.zoning import Zoning
 from goldenpart.server.settings import Settings
 from goldenpart.server.telemetry import Metrics
 from goldenpart.v1 import (
     category_pb2,
     category_pb2_grpc,
+    challenge_pb2,
+    challenge_pb2_grpc,
+    curation_pb2,
+    curation_pb2_grpc,
     inspection_pb2,
     inspection_pb2_grpc,
     onboarding_pb2,
     onboarding_pb2_grpc,
     server_info_pb2,
     server_info_pb2_grpc,
+    zone_pb2,
+    zone_pb2_grpc,
 )
 
 _log = structlog.get_logger(__name__)
@@ -51,7 +69,10 @@ _SERVICES = {
     inspection_pb2.DESCRIPTOR.services_by_name["InspectionService"].full_name,
     onboarding_pb2.DESCRIPTOR.services_by_name["OnboardingService"].full_name,
     category_pb2.DESCRIPTOR.services_by_name["CategoryService"].full_name,
+    challenge_pb2.DESCRIPTOR.services_by_name["ChallengeService"].full_name,
+    curation_pb2.DESCRIPTOR.services_by_name["CurationService"].full_name,
     server_info_pb2.DESCRIPTOR.services_by_name["ServerInfoService"].full_name,
+    zone_pb2.DESCRIPTOR.services_by_name["ZoneService"].full_name,
 }
 _MIN_PING_INTERVAL_MS = 20_000  # gRPC's default of 300 s makes clients that keep alive look like attackers (grpc #9902)
 _KEEPALIVE_MS = 60_000  # a client that vanished without a word holds its Fit and its streams no longer than this and the next
@@ -99,12 +120,27 @@ async def running_server(settings: Settings) -> AsyncIterator[App]:
     pool = ThreadPoolExecutor(settings.decode_threads, "decode")
     backbones = Backbones(settings.backbone_weights, settings.artifacts / "backbones", device, settings.precision)
     revisions = LoadedRevisions(store, backbones, settings.limits.bank_bytes)
+    features = FeatureCache(settings.limits.features_cache_bytes)
     gate, health = CallGate(), HealthServicer(_SERVICES)
     server = _make_server(settings, gate, health, metrics)
-    inspector = Inspector(revisions, executor, admission, pool, settings.limits.image_pixels, metrics.count_outcome, metrics.count_refusal)
-    onboarding = Onboarding(store, backbones, revisions, executor, pool, _onboarding_limits(settings))
-    _add_services(server, settings, store, revisions, backbones, inspector, onboarding, gate)
+    inspector = Inspector(
+        revisions,
+        executor,
+        admission,
+        pool,
+        settings.limits.image_pixels,
+        metrics.count_outcome,
+        metrics.count_refusal,
+        GoldenPictures(store),
+        features,
+    )
+    _add_services(server, settings, backbones, inspector, gate)
+    _add_learning(server, settings, store, revisions, backbones, executor, pool, features)
+    suggester = FrameSuggester(revisions, executor, pool, settings.limits.image_pixels)
+    curation = CurationServicer(suggester, GoldenAuditor(store, revisions, executor, pool))
+    curation_pb2_grpc.add_CurationServiceServicer_to_server(curation, server)
     _watch_gauges(metrics, admission, executor, revisions)
+    _watch_features(metrics, features)
     try:
         address = _bind(server, settings.listen)
         executor.start()
@@ -134,6 +170,12 @@ def _watch_gauges(metrics: Metrics, admission: Admission, executor: DeviceExecut
     metrics.watch("goldenpart_executor_up", "1 while the device executor works.", lambda: float(executor.alive))
 
 
+def _watch_features(metrics: Metrics, features: FeatureCache) -> None:
+    metrics.watch("goldenpart_features_bytes", "Memory of features that may be reused.", lambda: features.size_bytes)
+    metrics.watch("goldenpart_features_hits", "Pictures whose features were reused, since the start.", lambda: features.hits)
+    metrics.watch("goldenpart_features_misses", "Pictures read for reuse, since the start.", lambda: features.misses)
+
+
 def _make_server(settings: Settings, gate: CallGate, health: HealthServicer, metrics: Metrics) -> grpc.aio.Server:
     options = [
         ("grpc.max_receive_message_length", settings.limits.message_bytes),
@@ -152,30 +194,49 @@ def _make_server(settings: Settings, gate: CallGate, health: HealthServicer, met
     return server
 
 
-def _add_services(
+def _add_services(server: grpc.aio.Server, settings: Settings, backbones: Backbones, inspector: Inspector, gate: CallGate) -> None:
+    limits = settings.limits
+    # One more than there is room for, so that the surplus is read and refused.
+    inspection = InspectionServicer(inspector, limits.frames_in_one_call, limits.frames_in_server + 1, limits.frame_wait_s, gate.closing)
+    inspection_pb2_grpc.add_InspectionServiceServicer_to_server(inspection, server)
+    server_info_pb2_grpc.add_ServerInfoServiceServicer_to_server(ServerInfoServicer(settings, backbones), server)
+
+
+def _add_learning(
     server: grpc.aio.Server,
     settings: Settings,
     store: Store,
     revisions: LoadedRevisions,
     backbones: Backbones,
-    inspector: Inspector,
-    onboarding: Onboarding,
-    gate: CallGate,
+    executor: DeviceExecutor,
+    pool: ThreadPoolExecutor,
+    features: FeatureCache,
 ) -> None:
-    limits = settings.limits
-    # One more than there is room for, so that the surplus is read and refused.
-    inspection = InspectionServicer(inspector, limits.frames_in_one_call, limits.frames_in_server + 1, limits.frame_wait_s, gate.closing)
-    inspection_pb2_grpc.add_InspectionServiceServicer_to_server(inspection, server)
-    teaching = OnboardingServicer(onboarding, store, settings.default_backbone, limits.image_pixels)
+    limits, onboarding_limits = settings.limits, _onboarding_limits(settings)
+    regression_gate = RegressionGate(store, revisions, executor, pool)
+    onboarding = Onboarding(store, backbones, revisions, executor, pool, onboarding_limits, regression_gate, features)
+    learning = GoldenPartLearning(store, revisions, executor, pool, onboarding_limits, onboarding, regression_gate)
+    teaching = OnboardingServicer(onboarding, learning, store, settings.default_backbone, limits.image_pixels)
     onboarding_pb2_grpc.add_OnboardingServiceServicer_to_server(teaching, server)
-    categories = CategoryServicer(store, revisions, limits.archive_bytes)
+    zones = ZoneServicer(Zoning(store, revisions, onboarding, learning), store)
+    zone_pb2_grpc.add_ZoneServiceServicer_to_server(zones, server)
+    categories = CategoryServicer(store, revisions, regression_gate, limits.archive_bytes)
     category_pb2_grpc.add_CategoryServiceServicer_to_server(categories, server)
-    server_info_pb2_grpc.add_ServerInfoServiceServicer_to_server(ServerInfoServicer(settings, backbones), server)
+    challenge_limits = ChallengeLimits(limits.challenge_frames, limits.challenge_bytes)
+    challenges = ChallengeServicer(store, ChallengeIntake(store, pool, limits.image_pixels, challenge_limits))
+    challenge_pb2_grpc.add_ChallengeServiceServicer_to_server(challenges, server)
 
 
 def _onboarding_limits(settings: Settings) -> OnboardingLimits:
     limits = settings.limits
-    return OnboardingLimits(limits.golden_parts, limits.calibration_images, limits.image_pixels, limits.golden_bytes)
+    return OnboardingLimits(
+        golden_parts=limits.golden_parts,
+        calibration_images=limits.calibration_images,
+        image_pixels=limits.image_pixels,
+        golden_bytes=limits.golden_bytes,
+        kept_images=limits.calibration_kept_images,
+        kept_bytes=limits.calibration_kept_bytes,
+    )
 
 
 def _choose_device(name: str) -> torch.device:

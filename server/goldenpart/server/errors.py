@@ -2,12 +2,12 @@
 
 GoldenpartError
 ├── InvalidArgumentError            the caller must change the request
-│   ├── RecipeError · MaskError · CategoryNameError · DuplicateGoldenPartError · ImageInBankError
+│   ├── RecipeError · MaskError · ZoneError · CategoryNameError · DuplicateGoldenPartError · ImageInBankError
 │   └── ImageError
 │       └── UnsupportedFormatError · UndecodableImageError · ImageTooLargeError · InvalidFrameError
 ├── FailedPreconditionError         the server's state must change first
 │   ├── RateNotAttainableError · NotCalibratedError · BackboneMismatchError · NothingToInspectError
-│   └── BackboneUnavailableError · RevisionActiveError · StoreLockedError
+│   └── BackboneUnavailableError · RevisionActiveError · StoreLockedError · GateHeldBackError · ChallengeSetFullError
 ├── NotFoundError
 │   └── UnknownCategoryError · UnknownRevisionError · UnknownBackboneError
 ├── AbortedError                    somebody else came between
@@ -68,6 +68,12 @@ class MaskError(InvalidArgumentError):
     """A mask cannot be drawn."""
 
     reason = "INVALID_MASK"
+
+
+class ZoneError(InvalidArgumentError):
+    """A zone cannot be drawn, or its rules contradict each other."""
+
+    reason = "INVALID_ZONE"
 
 
 class CategoryNameError(InvalidArgumentError):
@@ -165,6 +171,18 @@ class StoreLockedError(FailedPreconditionError):
     """Another server holds the store."""
 
     reason = "STORE_LOCKED"
+
+
+class GateHeldBackError(FailedPreconditionError):
+    """A revision does worse on the challenge set than the one that judges; it can be activated by overriding the gate."""
+
+    reason = "GATE_HELD_BACK"
+
+
+class ChallengeSetFullError(FailedPreconditionError):
+    """A category has as many challenge frames as the server keeps."""
+
+    reason = "CHALLENGE_SET_FULL"
 
 
 class NotFoundError(GoldenpartError):

@@ -33,8 +33,13 @@ class LimitSettings(_Section):
         default=1024 * MEBIBYTE, ge=MEBIBYTE, description="bytes of all images in one Fit call, encoded and at every angle"
     )
     calibration_images: int = Field(default=20_000, ge=1, description="images in one Calibrate call")
+    calibration_kept_images: int = Field(default=1000, ge=0, description="of them kept with the revision, to score them by a changed bank")
+    calibration_kept_bytes: int = Field(default=256 * MEBIBYTE, ge=0, description="bytes of those")
+    challenge_frames: int = Field(default=2000, ge=0, description="frames in a category's challenge set")
+    challenge_bytes: int = Field(default=512 * MEBIBYTE, ge=0, description="bytes of those")
     archive_bytes: int = Field(default=4096 * MEBIBYTE, ge=MEBIBYTE, description="largest file for ImportRevision")
     bank_bytes: int = Field(default=2048 * MEBIBYTE, ge=MEBIBYTE, description="memory for loaded banks")
+    features_cache_bytes: int = Field(default=256 * MEBIBYTE, ge=0, description="memory for features that calls ask to reuse; 0 = off")
 
     @property
     def frames_in_one_call(self) -> int:

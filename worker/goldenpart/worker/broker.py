@@ -82,6 +82,7 @@ class PrivateBroker:
         self._node: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
+        self._booted = False
         self._write_configuration(plugins, definitions)
 
     @property
@@ -159,6 +160,7 @@ class PrivateBroker:
                 start_new_session=True,
                 cwd=self.folder,
             )
+        self._booted = False
         self._watch(self._node.pid, self._epmd.pid)
         self._wait_until_ready(self._node)
 
@@ -221,6 +223,9 @@ class PrivateBroker:
         Raises:
             BrokerSetupError: It failed.
         """
+        if not self._booted:
+            self._booted = True
+            self.control("await_startup")  # the listeners open a moment before the node takes orders
         command = [str(self._scripts / "rabbitmqctl"), "--quiet", *arguments]
         done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=False, cwd=self.folder)  # noqa: S603
         if done.returncode != 0:

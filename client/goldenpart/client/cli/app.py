@@ -1,14 +1,32 @@
 """Puts the commands together and tells errors in one line."""
 
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from goldenpart.client.cli import calibrate, categories, fit, info, inspect, revisions
+from goldenpart.client.cli import (
+    calibrate,
+    categories,
+    challenge,
+    drift,
+    evaluate,
+    fit,
+    golden,
+    info,
+    inspect,
+    revisions,
+    suggest,
+    threshold,
+    tune,
+    zones,
+)
 from goldenpart.client.errors import GoldenpartError
 from goldenpart.client.images import NoImagesError
 
@@ -25,8 +43,16 @@ app = typer.Typer(
 app.command("fit", epilog=fit.EXAMPLES)(fit.fit)
 app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command("inspect", epilog=inspect.EXAMPLES)(inspect.inspect)
+app.command("drift", epilog=drift.EXAMPLES)(drift.drift)
+app.command("suggest", epilog=suggest.EXAMPLES)(suggest.suggest)
+app.command("threshold", epilog=threshold.EXAMPLES)(threshold.threshold)
 app.add_typer(categories.app, name="categories")
 app.add_typer(revisions.app, name="revisions")
+app.add_typer(golden.app, name="golden")
+app.add_typer(challenge.app, name="challenge")
+app.add_typer(zones.app, name="zones")
+app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command("tune", epilog=tune.EXAMPLES)(tune.tune)
 app.command("info", epilog=info.EXAMPLES)(info.info)
 
 
@@ -37,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: Without the program's name; None takes them from ``sys.argv``.
     """
     try:
-        app(args=arguments, prog_name="goldenpart")
+        with _termination_as_interrupt():
+            app(args=arguments, prog_name="goldenpart")
     except GoldenpartError as error:
         _tell(f"{error} [{error.reason}]")
     except (NoImagesError, ValueError) as error:
@@ -45,6 +72,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except OSError as error:
         _tell(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     sys.exit(ERROR_STATUS)
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, so that servers and categories of its own do not outlive it."""
+    if threading.current_thread() is not threading.main_thread():  # no other thread may set handlers, or is told of signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _tell(message: str) -> None:

@@ -34,6 +34,7 @@ def calibrate(
     review_rate: Annotated[float | None, typer.Option(help="Share of good parts that may be reviewed or rejected.")] = None,
     revision: Annotated[str, typer.Option(help="Whose bank to use.", show_default="the active one")] = "",
     stage: Annotated[bool, typer.Option("--stage", help="Keep the revision staged instead of activating it.")] = False,
+    gate: Annotated[bool, typer.Option("--gate", help="Activate it only if it does no worse on the challenge set.")] = False,
     json: JsonOption = False,
     server: ServerOption = DEFAULT_ADDRESS,
     tls_ca: TlsOption = None,
@@ -50,6 +51,7 @@ def calibrate(
             revision=revision,
             threshold=ThresholdRequest(method, false_reject_rate, review_rate),
             stage_only=stage,
+            gate=gate,
             on_progress=on_progress,
         )
     for warning in report.warnings:

@@ -1,7 +1,8 @@
 """``goldenpart fit``."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -10,6 +11,7 @@ from goldenpart.client.cli.knobs import knobs, numbers, polygon
 from goldenpart.client.cli.onboarding_progress import shown_progress
 from goldenpart.client.cli.output import answer, facts, warn
 from goldenpart.client.cli.revision_facts import revision_facts
+from goldenpart.client.evaluation import recipes
 from goldenpart.client.frames import Mask, NamedImage
 from goldenpart.client.images import distinct_names, expand, sample
 from goldenpart.client.recipe import Preset, Recipe
@@ -31,7 +33,12 @@ def fit(
     *,
     shots: Annotated[int | None, typer.Option(help="Take only so many of them, chosen at random.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of that choice.")] = 0,
-    preset: Annotated[Preset, typer.Option(case_sensitive=False, help="Where all knobs that are not set come from.")] = Preset.DEFAULT,
+    preset: Annotated[
+        Preset | None, typer.Option(case_sensitive=False, help="Where all knobs that are not set come from.", show_default="default")
+    ] = None,
+    recipe_file: Annotated[
+        Path | None, typer.Option("--recipe", metavar="FILE", exists=True, dir_okay=False, help="JSON or TOML file with knobs by name.")
+    ] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="KNOB=VALUE", help="Set a knob; may be repeated.")] = None,
     rotations: Annotated[str | None, typer.Option(metavar="DEG,...", help="Also show every golden part turned by these angles.")] = None,
     mask: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Grey image: black is ignored.")] = None,
@@ -53,7 +60,7 @@ def fit(
     paths = expand(images)
     if shots is not None:
         paths = sample(paths, shots, seed)
-    recipe = make_recipe(preset, settings or [], rotations)
+    recipe = make_recipe(preset, settings or [], rotations, recipe_file)
     parts = [NamedImage(name, path) for path, name in distinct_names(paths).items()]
     with connect(server, tls_ca) as client, shown_progress() as on_progress:
         report = client.fit(
@@ -70,18 +77,18 @@ def fit(
     answer(report, facts(revision_facts(report.revision)), json=json)
 
 
-def make_recipe(preset: Preset, settings: list[str], rotations: str | None) -> Recipe:
+def make_recipe(preset: Preset | None, settings: list[str], rotations: str | None, file: Path | None = None) -> Recipe:
     """Make a recipe of the options.
 
     Raises:
-        ValueError: A knob is unknown, of the wrong kind, or given twice.
+        ValueError: A knob is unknown, of the wrong kind, or given twice; or the file cannot be understood.
     """
-    given: dict[str, Any] = dict(knobs(settings))
-    if rotations is not None:
-        if "rotations_deg" in given:
-            raise ValueError("--rotations and --set rotations_deg mean the same; give one of them")
-        given["rotations_deg"] = numbers(rotations)
-    return Recipe(preset=preset, **given)
+    recipe = recipes.make_recipe(preset, file, settings)
+    if rotations is None:
+        return recipe
+    if "rotations_deg" in knobs(settings):
+        raise ValueError("--rotations and --set rotations_deg mean the same; give one of them")
+    return replace(recipe, rotations_deg=numbers(rotations))
 
 
 def make_mask(image: Path | None, include: list[str], ignore: list[str]) -> Mask | None:

@@ -13,13 +13,15 @@ from goldenpart.client.cli.connection import DEFAULT_ADDRESS, ServerOption, TlsO
 from goldenpart.client.cli.inspection_view import InspectionView, JsonLines, LiveTable, PlainLines
 from goldenpart.client.frames import Frame, InspectOptions
 from goldenpart.client.images import distinct_names, expand
-from goldenpart.client.results import Verdict
+from goldenpart.client.results import Inspection, Verdict
 
 EXAMPLES = """Examples:
 
 goldenpart inspect flange part.jpg
 
 goldenpart inspect flange shift/ --overlay pictures/ --regions
+
+goldenpart inspect flange part.jpg --explain --pictures why/
 
 goldenpart inspect flange shift/ --json | jq -r 'select(.verdict != "PASS") | .path'
 
@@ -37,6 +39,13 @@ def inspect(
         Path | None, typer.Option(metavar="DIR", file_okay=False, help="Write a picture per part, NAME.VERDICT.png, into this folder.")
     ] = None,
     regions: Annotated[bool, typer.Option("--regions", help="Also tell where the defects are.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Also tell in words what the defects look like.")] = False,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", file_okay=False, help="Write defects beside the golden part they are nearest to, NAME.N.png, into this folder."
+        ),
+    ] = None,
     revision: Annotated[str, typer.Option(help="Judge by this revision.", show_default="the active one")] = "",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object per part and line.")] = False,
     server: ServerOption = DEFAULT_ADDRESS,
@@ -47,26 +56,35 @@ def inspect(
     Exit status: 0 every part passed, 1 a part is FAIL or REVIEW, 2 an error or a part that was not inspected.
     """
     paths = expand(images)
-    if overlay is not None:
-        overlay.mkdir(parents=True, exist_ok=True)
+    for folder in (overlay, pictures):
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
     names = distinct_names(paths, limit_bytes=_FRAME_ID_BYTES)
     stems = distinct_names(paths, limit_bytes=_STEM_BYTES, with_suffix=False)
-    options = InspectOptions(regions=regions, overlay=overlay is not None)
+    options = InspectOptions(regions=regions or explain, overlay=overlay is not None, explanation=pictures is not None)
     frames = (Frame(names[path], category, path, options, revision=revision) for path in paths)
     verdicts: set[Verdict] = set()
-    with connect(server, tls_ca) as client, _view(json=json) as view:
+    with connect(server, tls_ca) as client, _view(json=json, sentences=explain) as view:
         for path, inspection in zip(paths, inspect_all(client, frames), strict=True):
             view.add(str(path), inspection)
             verdicts.add(inspection.verdict)
             if overlay is not None and inspection.overlay_png is not None:
                 (overlay / f"{stems[path]}.{inspection.verdict}.png").write_bytes(inspection.overlay_png)
+            if pictures is not None:
+                _write_pictures(pictures, stems[path], inspection)
     raise typer.Exit(exit_status(verdicts))
 
 
-def _view(*, json: bool) -> InspectionView:
+def _view(*, json: bool, sentences: bool) -> InspectionView:
     if json:
         return JsonLines()
-    return LiveTable(Console()) if sys.stdout.isatty() else PlainLines()
+    return LiveTable(Console(), sentences=sentences) if sys.stdout.isatty() else PlainLines(sentences=sentences)
+
+
+def _write_pictures(folder: Path, stem: str, inspection: Inspection) -> None:
+    for number, region in enumerate(inspection.regions, 1):
+        if region.side_by_side_png is not None:
+            (folder / f"{stem}.{number}.png").write_bytes(region.side_by_side_png)
 
 
 def exit_status(verdicts: Iterable[Verdict]) -> int:

@@ -47,14 +47,22 @@ class JsonLines:
         found = to_json(inspection)
         assert isinstance(found, dict)
         pictures = ("overlay_png", "heatmap")
+        for region in found["regions"] if isinstance(found["regions"], list) else ():
+            if isinstance(region, dict):
+                del region["side_by_side_png"]
         print_json({"path": name, **{field: value for field, value in found.items() if field not in pictures}}, indent=None)
 
 
 class PlainLines:
-    """One line per inspection on stdout, tabs between its parts; the summary on stderr."""
+    """One line per inspection on stdout, tabs between its parts; the summary on stderr.
 
-    def __init__(self) -> None:
+    Args:
+        sentences: Whether the remark is a sentence per region rather than its box.
+    """
+
+    def __init__(self, *, sentences: bool = False) -> None:
         self._counts: Counter[Verdict] = Counter()
+        self._sentences = sentences
 
     def __enter__(self) -> Self:
         return self
@@ -65,13 +73,19 @@ class PlainLines:
     def add(self, name: str, inspection: Inspection) -> None:
         """Print one more inspection."""
         self._counts[inspection.verdict] += 1
-        typer.echo("\t".join((name, str(inspection.verdict), *_cells(inspection))).rstrip("\t"))
+        typer.echo("\t".join((name, str(inspection.verdict), *_cells(inspection, sentences=self._sentences))).rstrip("\t"))
 
 
 class LiveTable:
-    """A table on a terminal that shows the newest inspections; parts that did not pass stay when it ends."""
+    """A table on a terminal that shows the newest inspections; parts that did not pass stay when it ends.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        console: Where it is drawn.
+        sentences: Whether the remark is a sentence per region rather than its box.
+    """
+
+    def __init__(self, console: Console, *, sentences: bool = False) -> None:
+        self._sentences = sentences
         self._counts: Counter[Verdict] = Counter()
         self._newest: deque[tuple[str, Inspection]] = deque(maxlen=max(5, console.height - 8))
         self._kept: list[tuple[str, Inspection]] = []
@@ -85,7 +99,7 @@ class LiveTable:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._live.stop()
         if self._kept:
-            self._console.print(_table(self._kept))
+            self._console.print(_table(self._kept, sentences=self._sentences))
         self._console.print(summary(self._counts), highlight=False)
 
     def add(self, name: str, inspection: Inspection) -> None:
@@ -94,24 +108,34 @@ class LiveTable:
         self._newest.append((name, inspection))
         if inspection.verdict is not Verdict.PASS:
             self._kept.append((name, inspection))
-        shown = _table(self._newest)
+        shown = _table(self._newest, sentences=self._sentences)
         shown.caption = summary(self._counts)
         self._live.update(shown, refresh=True)
 
 
-def _table(rows: list[tuple[str, Inspection]] | deque[tuple[str, Inspection]]) -> Table:
+def _table(rows: list[tuple[str, Inspection]] | deque[tuple[str, Inspection]], *, sentences: bool) -> Table:
     shown = table("part", "verdict", "score", "threshold", "p", "remark", right=["score", "threshold", "p"])
     for name, inspection in rows:
-        shown.add_row(Text(name), Text(inspection.verdict, COLOURS[inspection.verdict]), *map(Text, _cells(inspection)))
+        shown.add_row(
+            Text(name), Text(inspection.verdict, COLOURS[inspection.verdict]), *map(Text, _cells(inspection, sentences=sentences))
+        )
     return shown
 
 
-def _cells(inspection: Inspection) -> tuple[str, str, str, str]:
+def _cells(inspection: Inspection, *, sentences: bool) -> tuple[str, str, str, str]:
     if inspection.verdict is Verdict.NOT_INSPECTED:
         return "-", "-", "-", " ".join(f"{inspection.reason}: {inspection.message}".split())
-    boxes = " ".join(f"{r.box.x_px},{r.box.y_px},{r.box.width_px},{r.box.height_px}" for r in inspection.regions)
-    remark = f"defect at {boxes}" if boxes else ""
+    remark = _remark(inspection, sentences=sentences)
     return f"{inspection.score:.5g}", f"{inspection.threshold:.5g}", f"{inspection.p_value:.3g}", remark
+
+
+def _remark(inspection: Inspection, *, sentences: bool) -> str:
+    """Return why zones overruled the score, if they did, and where the regions are or what they look like."""
+    reason = " ".join(inspection.message.split())
+    if sentences:
+        return " | ".join(text for text in (reason, *(region.text for region in inspection.regions)) if text)
+    boxes = " ".join(f"{r.box.x_px},{r.box.y_px},{r.box.width_px},{r.box.height_px}" for r in inspection.regions)
+    return " | ".join(text for text in (reason, f"defect at {boxes}" if boxes else "") if text)
 
 
 def summary(counts: Counter[Verdict]) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 
 from goldenpart.client.frames import RelativePoint
-from goldenpart.client.recipe import Aggregate, Coreset, Metric, Resize, SearchIndex
+from goldenpart.client.recipe import Aggregate, Coreset, Detector, Metric, Resize, SearchIndex
 
-KnobValue = int | float | str | StrEnum | tuple[int, ...] | tuple[float, ...]
+KnobValue = int | float | str | StrEnum | tuple[int, ...] | tuple[float, ...] | tuple[StrEnum, ...]
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -82,6 +82,11 @@ def _word(words: type[StrEnum]) -> Callable[[str], StrEnum]:
     return read
 
 
+def _words(words: type[StrEnum]) -> Callable[[str], tuple[StrEnum, ...]]:
+    read = _word(words)
+    return lambda text: tuple(read(part.strip()) for part in text.split(","))
+
+
 _READERS: Mapping[str, Callable[[str], KnobValue]] = {
     "backbone": str,
     "layers": _integers,
@@ -103,4 +108,10 @@ _READERS: Mapping[str, Callable[[str], KnobValue]] = {
     "heatmap_sigma_px": _real,
     "region_min_area_px": _integer,
     "seed": _integer,
+    "detector": _word(Detector),
+    "gaussian_dimensions": _integer,
+    "subspace_variance": _real,
+    "subspace_components": _integer,
+    "autoencoder_steps": _integer,
+    "ensemble_detectors": _words(Detector),
 }

@@ -14,8 +14,11 @@ _WORDS = {
     OnboardingStage.RECEIVING: "sending images",
     OnboardingStage.EMBEDDING: "reading with the backbone",
     OnboardingStage.CORESET: "thinning the bank",
+    OnboardingStage.TRAINING: "fitting the detector",
     OnboardingStage.CALIBRATING: "setting the threshold",
+    OnboardingStage.GATING: "judging the challenge set",
     OnboardingStage.SAVING: "saving the revision",
+    OnboardingStage.COMPARING: "comparing the pictures",
 }
 
 

@@ -1,40 +1,19 @@
 """How the command line prints: tables for people, JSON for machines."""
 
-import dataclasses
 import json as json_format
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
 
 import typer
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
+from goldenpart.client.json_form import JsonValue, to_json
 
-
-def to_json(value: object) -> JsonValue:
-    """Turn dataclasses, enums, times and containers into what JSON knows. Bytes are pictures and become their length.
-
-    Raises:
-        TypeError: Something else.
-    """
-    if value is None or isinstance(value, bool | int | float | str):  # StrEnum is a str
-        return value
-    if dataclasses.is_dataclass(value):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, bytes):
-        return {"bytes": len(value)}
-    if isinstance(value, datetime | Path):
-        return value.isoformat() if isinstance(value, datetime) else str(value)
-    if isinstance(value, Iterable):
-        return [to_json(item) for item in value]
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+__all__ = ["JsonValue", "answer", "facts", "percent", "print_json", "show", "table", "time_text", "to_json", "warn"]
 
 
 def print_json(value: object, *, indent: int | None = 2) -> None:
@@ -61,13 +40,13 @@ def facts(pairs: Iterable[tuple[str, object]]) -> Table:
     return made
 
 
-def show(what: Table | str) -> None:
+def show(what: Table | Group | str) -> None:
     """Print to stdout, as wide as it needs to be where stdout is not a terminal."""
     console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=200)
     console.print(what, soft_wrap=isinstance(what, str))
 
 
-def answer(value: object, view: Table | str, *, json: bool) -> None:
+def answer(value: object, view: Table | Group | str, *, json: bool) -> None:
     """Print a value to stdout: as JSON, or as people like to see it."""
     if json:
         print_json(value)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields
 
+from goldenpart.client.cli.gate_view import gate_facts
 from goldenpart.client.cli.output import percent, time_text
 from goldenpart.client.recipe import Recipe
 from goldenpart.client.revisions import Calibration, Revision
@@ -16,12 +17,20 @@ def revision_facts(revision: Revision) -> Iterator[tuple[str, object]]:
     yield "created", time_text(revision.create_time)
     yield "derived from", revision.parent_revision
     yield "golden parts", len(revision.golden_parts)
-    yield "bank", f"{revision.bank_vectors} vectors of {revision.bank_dimensions} ({revision.bank_bytes / 1e6:.1f} MB)"
-    yield "bank digest", revision.bank_digest
+    yield "detector", _detector_text(revision)
+    yield "detector digest", revision.bank_digest
     yield "backbone", f"{revision.recipe.backbone or '-'} {revision.backbone_digest[:12]}"
     yield "mask", "yes" if revision.masked else "no"
     yield "recipe", recipe_text(revision.recipe)
     yield from calibration_facts(revision.calibration)
+    yield from gate_facts(revision.gate)
+
+
+def _detector_text(revision: Revision) -> str:
+    size = f"({revision.bank_bytes / 1e6:.1f} MB)"
+    if revision.bank_vectors:
+        return f"bank of {revision.bank_vectors} vectors of {revision.bank_dimensions} {size}"
+    return f"{(revision.recipe.detector or '-').lower()} {size}"
 
 
 def calibration_facts(calibration: Calibration | None) -> Iterator[tuple[str, object]]:
@@ -52,5 +61,5 @@ def recipe_text(recipe: Recipe) -> str:
 
 def _value_text(value: object) -> str:
     if isinstance(value, tuple):
-        return ",".join(f"{item:g}" for item in value)
+        return ",".join(str(item).lower() if isinstance(item, str) else f"{item:g}" for item in value)
     return f"{value:g}" if isinstance(value, float) else str(value).lower()

@@ -71,13 +71,15 @@ def activate_revision(
     revision: RevisionArgument,
     *,
     etag: Annotated[str, typer.Option(help="Only if the category still has this etag.")] = "",
+    gate: Annotated[bool, typer.Option("--gate", help="Only if it does no worse on the challenge set than the active one.")] = False,
+    override_gate: Annotated[bool, typer.Option("--override-gate", help="Although a gate holds it back; recorded.")] = False,
     json: JsonOption = False,
     server: ServerOption = DEFAULT_ADDRESS,
     tls_ca: TlsOption = None,
 ) -> None:
     """Make a revision the one that judges; also the way to roll back."""
     with connect(server, tls_ca) as client:
-        done = client.activate(category, revision, etag=etag)
+        done = client.activate(category, revision, etag=etag, gate=gate, override_gate=override_gate)
     before = done.previous_revision or "none"
     answer(done, f"{category}: {done.category.active_revision} is active (before: {before})", json=json)
 

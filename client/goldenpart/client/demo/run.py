@@ -21,7 +21,7 @@ from goldenpart.client.revisions import Revision, ThresholdRequest
 
 CATEGORY = "flange"
 FALSE_REJECT_RATE = 0.05
-RECIPE = Recipe(resolution_px=320)  # scratches are some 2 px wide in a picture of 448 px
+RECIPE = Recipe(resolution_px=384)
 _FRAMES_PER_CALL = 6
 
 

@@ -10,11 +10,13 @@ from typing import BinaryIO, cast
 import grpc.aio
 
 from goldenpart.server.api.conversions import category_to_pb, revision_to_pb
+from goldenpart.server.api.gate import gate_to_pb
 from goldenpart.server.api.paging import Paging
 from goldenpart.server.errors import ArchiveError, GoldenpartError, InvalidArgumentError, UnknownCategoryError
 from goldenpart.server.registry.category_name import is_category_name
 from goldenpart.server.registry.manifest import is_revision_name
 from goldenpart.server.registry.store import CategoryRecord, RevisionSummary, Store
+from goldenpart.server.runtime.gate import RegressionGate
 from goldenpart.server.runtime.loaded import LoadedRevisions
 from goldenpart.v1 import category_pb2 as pb
 from goldenpart.v1 import category_pb2_grpc
@@ -29,12 +31,14 @@ class CategoryServicer(category_pb2_grpc.CategoryServiceServicer):
     Args:
         store: where they are kept.
         revisions: loaded revisions, which follow the store.
+        gate: compares revisions before one is activated.
         max_archive_bytes: largest file ImportRevision takes.
     """
 
-    def __init__(self, store: Store, revisions: LoadedRevisions, max_archive_bytes: int) -> None:
+    def __init__(self, store: Store, revisions: LoadedRevisions, gate: RegressionGate, max_archive_bytes: int) -> None:
         self._store = store
         self._revisions = revisions
+        self._gate = gate
         self._max_archive_bytes = max_archive_bytes
 
     async def GetCategory(  # noqa: N802 - gRPC's name
@@ -100,8 +104,17 @@ class CategoryServicer(category_pb2_grpc.CategoryServiceServicer):
         if not request.revision:
             raise InvalidArgumentError("revision is empty; name the one to activate, for example r0001.", field="revision")
         await self._revisions.get(request.category, request.revision)
-        record, previous = await asyncio.to_thread(self._store.activate, request.category, request.revision, request.etag)
-        return pb.ActivateRevisionResponse(category=category_to_pb(record), previous_revision=previous)
+        etag = request.etag
+        if request.gate:
+            etag = etag or self._store.etag(request.category)  # what is compared with must still judge when the switch is made
+            await self._gate.check(request.category, request.revision, request.added_false_rejects_allowed)
+        record, previous = await asyncio.to_thread(
+            self._store.activate, request.category, request.revision, etag, override_gate=request.override_gate
+        )
+        said = (await asyncio.to_thread(self._store.revision, request.category, request.revision)).gate
+        return pb.ActivateRevisionResponse(
+            category=category_to_pb(record), previous_revision=previous, gate=gate_to_pb(said) if said else None
+        )
 
     async def ExportRevision(  # noqa: N802 - gRPC's name
         self, request: pb.ExportRevisionRequest, context: object

@@ -8,7 +8,10 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from goldenpart.server.api.frame_statistics import statistics_to_pb
+from goldenpart.server.api.gate import gate_to_pb
 from goldenpart.server.api.recipes import recipe_to_pb
+from goldenpart.server.api.regions import nearest_to_pb, region_to_pb
 from goldenpart.server.errors import CategoryNameError, ImageError, InvalidArgumentError, InvalidFrameError, MaskError
 from goldenpart.server.registry.category_name import check_category_name
 from goldenpart.server.registry.store import CategoryRecord, RevisionSummary
@@ -51,7 +54,8 @@ def frame_from_pb(message: inspection_pb2.Frame, call_deadline: float | None) ->
         source = image_from_pb(message.image)
     except (ImageError, CategoryNameError) as error:
         return NotInspected(message.frame_id, message.category, error, 0.0)
-    wanted = Wanted(message.options.regions, message.options.heatmap, message.options.overlay)
+    options = message.options
+    wanted = Wanted(options.regions, options.heatmap, options.overlay, options.explanation, options.reuse_features)
     budget = time.monotonic() + message.budget_ms / 1000.0 if message.budget_ms else None
     deadlines = [deadline for deadline in (call_deadline, budget) if deadline is not None]
     return Frame(message.frame_id, message.category, source, wanted, message.revision, min(deadlines, default=None))
@@ -150,6 +154,7 @@ def revision_to_pb(summary: RevisionSummary, active: str, *, with_scores: bool =
         revision=summary.revision,
         state=f"REVISION_STATE_{'DAMAGED' if summary.damage else state}",
         damage=summary.damage,
+        gate=gate_to_pb(summary.gate) if summary.gate else None,
     )
     if summary.manifest is not None:
         manifest = summary.manifest
@@ -158,7 +163,7 @@ def revision_to_pb(summary: RevisionSummary, active: str, *, with_scores: bool =
         message.backbone_digest = manifest.backbone_digest
         message.bank_vectors = manifest.bank_vectors
         message.bank_dimensions = manifest.bank_dimensions
-        message.bank_bytes = manifest.bank_vectors * (manifest.bank_dimensions + 4) * 4
+        message.bank_bytes = manifest.detector_bytes
         message.coreset_radius = manifest.coreset_radius
         message.bank_digest = manifest.bank_digest
         message.parent_revision = manifest.parent_revision
@@ -216,20 +221,19 @@ def _inspection_to_pb(done: Inspection) -> inspection_pb2.InspectionResult:
         category=done.frame.category,
         revision=done.revision,
         score=done.score,
-        nearest=_nearest_to_pb(done),
+        nearest=nearest_to_pb(done.nearest),
         overlay_png=done.overlay_png,
         width_px=done.width_px,
         height_px=done.height_px,
         patches_inspected=done.patches,
         patches_excluded=done.patches_excluded,
         timings=_timings_to_pb(done),
+        statistics=statistics_to_pb(done.drift),
     )
     _write_verdict(message, done)
     if done.heatmap_png:
         message.heatmap.CopyFrom(inspection_pb2.Heatmap(png=done.heatmap_png, scale=done.heatmap_scale))
-    for region in done.regions:
-        box = (region.x_px, region.y_px, region.width_px, region.height_px)
-        message.regions.add(box=_box_to_pb(box), area_px=region.area_px, peak=region.peak)
+    message.regions.extend(region_to_pb(evidence) for evidence in done.regions)
     return message
 
 
@@ -243,21 +247,12 @@ def _write_verdict(message: inspection_pb2.InspectionResult, done: Inspection) -
     message.verdict = _VERDICTS[judgement]
     message.threshold = calibration.threshold
     message.p_value = calibration.p_value(done.score)
-    message.confidence = calibration.confidence(done.score)
+    if done.ruling is not None and done.ruling.message:
+        message.message = done.ruling.message
+    else:
+        message.confidence = calibration.confidence(done.score)
     if calibration.review_threshold is not None:
         message.review_threshold = calibration.review_threshold
-
-
-def _nearest_to_pb(done: Inspection) -> inspection_pb2.NearestGoldenPart:
-    nearest = done.nearest
-    return inspection_pb2.NearestGoldenPart(
-        patch=_box_to_pb(nearest.box),
-        golden_index=nearest.worst.golden,
-        golden_name=nearest.golden_name,
-        golden_patch=_box_to_pb(nearest.golden_box),
-        rotation_deg=nearest.worst.angle_deg,
-        distance=nearest.worst.distance,
-    )
 
 
 def _timings_to_pb(done: Inspection) -> inspection_pb2.StageTimings:
@@ -271,10 +266,6 @@ def _timings_to_pb(done: Inspection) -> inspection_pb2.StageTimings:
         total_s=timings.total_s,
         batch_size=timings.batch_size,
     )
-
-
-def _box_to_pb(box: tuple[int, int, int, int]) -> inspection_pb2.Box:
-    return inspection_pb2.Box(x_px=box[0], y_px=box[1], width_px=box[2], height_px=box[3])
 
 
 def _polygons(messages: object) -> tuple[Polygon, ...]:

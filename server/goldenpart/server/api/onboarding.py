@@ -10,27 +10,33 @@ import grpc.aio
 
 from goldenpart.server.api.categories import active_or_none
 from goldenpart.server.api.conversions import image_from_pb, mask_from_pb, progress_to_pb, revision_to_pb, threshold_from_pb
+from goldenpart.server.api.gate import gate_to_pb
+from goldenpart.server.api.golden_parts import GoldenPartCalls
 from goldenpart.server.api.recipes import recipe_from_pb
 from goldenpart.server.errors import ImageError, InvalidArgumentError
 from goldenpart.server.registry.store import RevisionSummary, Store
+from goldenpart.server.runtime.curation_threshold import ThresholdPlan, set_threshold
 from goldenpart.server.runtime.intake import LabelledPicture, NamedPicture
+from goldenpart.server.runtime.learning_golden_parts import GoldenPartLearning
 from goldenpart.server.runtime.onboarding import CalibrationPlan, Event, FitPlan, Onboarding, OnboardingResult
 from goldenpart.server.vision.image import ImageSource
 from goldenpart.v1 import category_pb2, onboarding_pb2_grpc
 from goldenpart.v1 import onboarding_pb2 as pb
 
 
-class OnboardingServicer(onboarding_pb2_grpc.OnboardingServiceServicer):
+class OnboardingServicer(GoldenPartCalls, onboarding_pb2_grpc.OnboardingServiceServicer):
     """Teaches the server what normal looks like.
 
     Args:
         onboarding: does the work.
+        learning: changes golden parts.
         store: to tell whether a new revision is active.
         default_backbone: for recipes that name none.
         max_pixels: largest mask image.
     """
 
-    def __init__(self, onboarding: Onboarding, store: Store, default_backbone: str, max_pixels: int) -> None:
+    def __init__(self, onboarding: Onboarding, learning: GoldenPartLearning, store: Store, default_backbone: str, max_pixels: int) -> None:
+        self.learning = learning
         self._onboarding = onboarding
         self._store = store
         self._default_backbone = default_backbone
@@ -51,6 +57,7 @@ class OnboardingServicer(onboarding_pb2_grpc.OnboardingServiceServicer):
             threshold=threshold_from_pb(first.config.threshold),
             stage_only=first.config.stage_only,
             etag=first.config.etag,
+            reuse_features=first.config.reuse_features,
         )
         async with aclosing(self._onboarding.fit(plan, _golden_parts(request_iterator, first.config.image_count))) as events:
             async for event in events:
@@ -72,10 +79,29 @@ class OnboardingServicer(onboarding_pb2_grpc.OnboardingServiceServicer):
             threshold=threshold_from_pb(first.config.threshold),
             stage_only=first.config.stage_only,
             etag=first.config.etag,
+            gate=first.config.gate,
+            added_false_rejects=first.config.added_false_rejects_allowed,
+            reuse_features=first.config.reuse_features,
         )
         async with aclosing(self._onboarding.calibrate(plan, _labelled(request_iterator, first.config.image_count))) as events:
             async for event in events:
                 yield self._calibrate_response(event)
+
+    async def SetThreshold(  # noqa: N802 - gRPC's name
+        self, request: pb.SetThresholdRequest, context: grpc.aio.ServicerContext[pb.SetThresholdRequest, pb.SetThresholdResponse]
+    ) -> pb.SetThresholdResponse:
+        """Set a category's threshold to a given value."""
+        del context
+        plan = ThresholdPlan(
+            category=request.category,
+            revision=request.revision,
+            threshold=request.threshold,
+            review_threshold=request.review_threshold if request.HasField("review_threshold") else None,
+            stage_only=request.stage_only,
+            etag=request.etag,
+        )
+        made, warnings = await set_threshold(self._store, plan)
+        return pb.SetThresholdResponse(revision=self._revision(made), warnings=warnings)
 
     def _fit_response(self, event: Event) -> pb.FitResponse:
         if not isinstance(event, OnboardingResult):
@@ -87,7 +113,8 @@ class OnboardingServicer(onboarding_pb2_grpc.OnboardingServiceServicer):
     def _calibrate_response(self, event: Event) -> pb.CalibrateResponse:
         if not isinstance(event, OnboardingResult):
             return pb.CalibrateResponse(progress=progress_to_pb(event))
-        return pb.CalibrateResponse(result=pb.CalibrateResult(revision=self._revision(event.revision), warnings=event.warnings))
+        gate = gate_to_pb(event.gate) if event.gate else None
+        return pb.CalibrateResponse(result=pb.CalibrateResult(revision=self._revision(event.revision), warnings=event.warnings, gate=gate))
 
     def _revision(self, made: RevisionSummary) -> category_pb2.Revision:
         return revision_to_pb(made, active_or_none(self._store, made.category))

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from goldenpart.server.errors import RecipeError
-from goldenpart.server.vision.recipe import SEED, Aggregate, Coreset, Metric, Recipe, Resize, SearchIndex, default_recipe
+from goldenpart.server.vision.recipe import SEED, Aggregate, Coreset, DetectorKind, Metric, Recipe, Resize, SearchIndex, default_recipe
 from goldenpart.v1 import recipe_pb2 as pb
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -23,6 +23,10 @@ _NUMBERS = (
     "heatmap_sigma_px",
     "region_min_area_px",
     "seed",
+    "gaussian_dimensions",
+    "subspace_variance",
+    "subspace_components",
+    "autoencoder_steps",
 )
 _CHOICES: dict[str, tuple[type[StrEnum], Any]] = {
     "resize": (Resize, pb.Resize),
@@ -30,6 +34,7 @@ _CHOICES: dict[str, tuple[type[StrEnum], Any]] = {
     "aggregate": (Aggregate, pb.Aggregate),
     "coreset": (Coreset, pb.Coreset),
     "search_index": (SearchIndex, pb.SearchIndex),
+    "detector": (DetectorKind, pb.Detector),
 }
 
 
@@ -49,6 +54,8 @@ def recipe_from_pb(message: pb.Recipe, default_backbone: str) -> Recipe:
         changes["layers"] = tuple(message.layers)
     if message.rotations_deg:
         changes["rotations_deg"] = tuple(message.rotations_deg)
+    if message.ensemble_detectors:
+        changes["ensemble_detectors"] = tuple(_word(DetectorKind, pb.Detector, "ensemble_detectors", n) for n in message.ensemble_detectors)
     changes |= _budget_from_pb(message)
     return dataclasses.replace(base, **changes)
 
@@ -60,6 +67,8 @@ def recipe_to_pb(recipe: Recipe) -> pb.Recipe:
         setattr(message, name, getattr(recipe, name))
     for name, (_, enum) in _CHOICES.items():
         setattr(message, name, enum.Value(f"{_prefix(enum)}_{getattr(recipe, name).name}"))
+    members = [f"DETECTOR_{member.name}" for member in recipe.ensemble_detectors]
+    message.MergeFrom(pb.Recipe(ensemble_detectors=members))
     if recipe.coreset is not Coreset.NONE:
         if recipe.coreset_vectors:
             message.coreset_vectors = recipe.coreset_vectors
@@ -71,9 +80,11 @@ def recipe_to_pb(recipe: Recipe) -> pb.Recipe:
 def _choice_from_pb(message: pb.Recipe, name: str) -> StrEnum | None:
     domain, enum = _CHOICES[name]
     number = getattr(message, name)
-    if number == 0:
-        return None
-    if number not in enum.values():
+    return None if number == 0 else _word(domain, enum, name, number)
+
+
+def _word(domain: type[Choice], enum: Any, name: str, number: int) -> Choice:
+    if number not in enum.values() or number == 0:
         raise RecipeError(f"{name} {number} is unknown to this server.", field=f"recipe.{name}")
     return domain[enum.Name(number).removeprefix(f"{_prefix(enum)}_")]
 

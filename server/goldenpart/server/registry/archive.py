@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from goldenpart.server.errors import ArchiveError, RevisionDamagedError
-from goldenpart.server.registry.durable_files import CHUNK_BYTES, sync_folder, write_file
+from goldenpart.server.registry.durable_files import CHUNK_BYTES, make_folders, sync_folders, write_file
 from goldenpart.server.registry.manifest import MANIFEST_FILE, Manifest
 from goldenpart.server.registry.revision_folder import MAX_MANIFEST_BYTES, RevisionFolder
 
@@ -54,7 +54,7 @@ def unpack_archive(file: BinaryIO, path: Path, max_bytes: int) -> Manifest:
     announced = sum(digest.size_bytes for digest in manifest.files.values())
     if announced > max_bytes:
         raise ArchiveError(f"The archive announces {announced} bytes; the limit is {max_bytes}.", bytes=announced, max_bytes=max_bytes)
-    (path / "golden").mkdir()
+    make_folders(path, manifest.files)
     missing = dict(manifest.files)
     while missing:
         name, size = reader.member(f"{len(missing)} files, for example {min(missing)}, are missing")
@@ -66,7 +66,7 @@ def unpack_archive(file: BinaryIO, path: Path, max_bytes: int) -> Manifest:
         if write_file(path / name, reader.content(size)) != expected:
             raise ArchiveError(f"{name} in the archive does not match its digest; the file was damaged on its way.", file=name)
     reader.check_end()
-    sync_folder(path / "golden")
+    sync_folders(path)
     return manifest
 
 

@@ -57,8 +57,10 @@ def from_plain(kind: type[T], plain: object, where: str) -> T:
         plain: parsed JSON.
         where: path of `plain` for error messages.
 
+    A key that is missing takes its field's default, so that what was written before the field came can still be read.
+
     Raises:
-        ValueError: a key is missing or unknown, or a value has another type; the message names its path.
+        ValueError: a key without a default is missing, one is unknown, or a value has another type; the message names its path.
     """
     value: T = _value(kind, plain, where)
     return value
@@ -80,10 +82,11 @@ def _value(kind: Any, plain: object, where: str) -> Any:
 
 def _dataclass(kind: Any, plain: object, where: str) -> Any:
     values, kinds = _object(plain, where), get_type_hints(kind)
-    names = {field.name for field in dataclasses.fields(kind)}
-    if values.keys() != names:
+    fields = dataclasses.fields(kind)
+    names, needed = {field.name for field in fields}, {field.name for field in fields if field.default is dataclasses.MISSING}
+    if not needed <= values.keys() <= names:
         raise ValueError(f"{where} has the keys {sorted(values)}, expected {sorted(names)}")
-    return kind(**{name: _value(kinds[name], values[name], f"{where}.{name}") for name in names})
+    return kind(**{name: _value(kinds[name], value, f"{where}.{name}") for name, value in values.items()})
 
 
 def _object(plain: object, where: str) -> dict[str, object]:

@@ -86,6 +86,19 @@ def remove_folder(path: Path, incoming: Path) -> None:
     shutil.rmtree(doomed, ignore_errors=True)  # the next start cleans what resists
 
 
+def make_folders(path: Path, files: Iterable[str]) -> None:
+    """Make the folders inside an empty one that `files`, paths relative to it, lie in. Blocks."""
+    for folder in {name.rpartition("/")[0] for name in files} - {""}:
+        (path / folder).mkdir()
+
+
+def sync_folders(path: Path) -> None:
+    """Make the entries of the folders inside a folder durable; the folder's own are not synced. Blocks."""
+    for folder in path.iterdir():
+        if folder.is_dir():
+            sync_folder(folder)
+
+
 def sync_folder(path: Path) -> None:
     """Make a folder's entries durable. Blocks."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -12,19 +12,27 @@ from typing import Any
 from goldenpart.server.errors import GoldenpartError, RevisionDamagedError
 from goldenpart.server.registry.category_name import is_category_name
 from goldenpart.server.registry.dataclass_json import dump_json, from_plain, load_json, to_plain
-from goldenpart.server.vision.recipe import Recipe
+from goldenpart.server.vision.recipe import DetectorKind, Recipe
 
 FORMAT_VERSION = 1
 """Raised with every change of what a revision's files hold or are called."""
 
 MANIFEST_FILE = "manifest.json"
 BANK_FILE = "bank.safetensors"
+DETECTOR_FILE = "detector.safetensors"
 CALIBRATION_FILE = "calibration.json"
+DRIFT_FILE = "drift.json"
+CALIBRATION_IMAGES_FILE = "calibration_images.json"
+CALIBRATION_FOLDER = "calibration"
 MASK_IMAGE_FILE = "mask.png"
 MASK_POLYGONS_FILE = "mask.json"
+ZONES_FILE = "zones.json"
+MASK_FILES = (MASK_IMAGE_FILE, MASK_POLYGONS_FILE, ZONES_FILE)
 
 IMAGE_SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
 _GOLDEN_FILE = re.compile(rf"golden/(\d{{4,}}){IMAGE_SUFFIX.pattern}")
+_OTHER_FILES = {CALIBRATION_FILE, CALIBRATION_IMAGES_FILE, DRIFT_FILE, MASK_IMAGE_FILE, MASK_POLYGONS_FILE, ZONES_FILE}
+_CALIBRATION_IMAGE = re.compile(rf"{CALIBRATION_FOLDER}/\d{{4,}}{IMAGE_SUFFIX.pattern}")
 _REVISION = re.compile(r"r\d{4,9}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FORMAT_KEY, _DIGEST_KEY = "format_version", "manifest_sha256"
@@ -72,16 +80,16 @@ class Manifest:
     Attributes:
         category: whose revision it is.
         revision: its number there: r0001, r0002, ...
-        parent_revision: the one it was derived from by Calibrate; empty if it was fitted or imported.
+        parent_revision: the one it was derived from; empty if it was fitted or imported.
         create_time: when it was made, UTC; an imported revision keeps it.
         goldenpart_version: that made it.
         recipe: all knobs.
         backbone_digest: sha256 of the backbone's weights, hex.
         golden_parts: in order.
-        bank_vectors, bank_dimensions: shape of the bank.
-        bank_digest: sha256 of the bank's file, hex.
+        bank_vectors, bank_dimensions: shape of the bank; 0 for other detectors.
+        bank_digest: sha256 of the detector's file, hex.
         coreset_radius: largest distance of a dropped vector to the bank.
-        masked: whether a mask restricts where parts are inspected.
+        masked: whether a mask or zones restrict where parts are inspected.
         files: by path inside the revision's folder, ``/`` between folders; all but the manifest itself.
     """
 
@@ -99,6 +107,18 @@ class Manifest:
     coreset_radius: float
     masked: bool
     files: Mapping[str, FileDigest]
+
+    @property
+    def detector_file(self) -> str:
+        """Path of the file that holds what the detector learned."""
+        return detector_file(self.recipe)
+
+    @property
+    def detector_bytes(self) -> int:
+        """Memory that a bank takes; for other detectors the size of their file, which is nearly the same."""
+        if self.bank_vectors:
+            return self.bank_vectors * (self.bank_dimensions + 4) * 4
+        return self.files[self.detector_file].size_bytes
 
     def golden_file(self, index: int) -> str:
         """Return the path of a golden part's picture, whose suffix tells its format.
@@ -150,6 +170,11 @@ def is_revision_name(name: str) -> bool:
     return _REVISION.fullmatch(name) is not None
 
 
+def detector_file(recipe: Recipe) -> str:
+    """Return the path of what the recipe's detector learned, inside its revision."""
+    return BANK_FILE if recipe.detector is DetectorKind.BANK else DETECTOR_FILE
+
+
 def golden_file(index: int, suffix: str) -> str:
     """Return the path of a golden part's picture inside its revision."""
     return f"golden/{index:04d}{suffix}"
@@ -184,13 +209,15 @@ def _check_files(manifest: Manifest) -> None:
         match = _GOLDEN_FILE.fullmatch(name)
         if match:
             golden.append(int(match[1]))
-        elif name not in {BANK_FILE, CALIBRATION_FILE, MASK_IMAGE_FILE, MASK_POLYGONS_FILE}:
+        elif name not in {manifest.detector_file, *_OTHER_FILES} and not _CALIBRATION_IMAGE.fullmatch(name):
             raise ValueError(f"{name[:80]!r} is no file of a revision")
-    if BANK_FILE not in files or files[BANK_FILE].sha256 != manifest.bank_digest:
-        raise ValueError(f"{BANK_FILE} is not listed with the bank's digest")
+    learned = manifest.detector_file
+    if learned not in files or files[learned].sha256 != manifest.bank_digest:
+        raise ValueError(f"{learned} is not listed with the detector's digest")
     if sorted(golden) != list(range(len(manifest.golden_parts))):
         raise ValueError("it does not list one picture for each golden part")
-    if manifest.masked != (MASK_IMAGE_FILE in files or MASK_POLYGONS_FILE in files):
+    masked = MASK_IMAGE_FILE in files or MASK_POLYGONS_FILE in files
+    if manifest.masked != masked and not (manifest.masked and ZONES_FILE in files):  # zones may restrict, but need not
         raise ValueError("it does not list a mask exactly if it says it has one")
 
 

@@ -1,4 +1,4 @@
-"""A mask as files: a picture for one that was drawn, JSON for polygons."""
+"""A mask as files: a picture for one that was drawn, JSON for polygons and for zones."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from goldenpart.server.errors import GoldenpartError, MaskError, RevisionDamagedError
 from goldenpart.server.registry.dataclass_json import dump_json, from_plain, load_json, to_plain
-from goldenpart.server.registry.manifest import MASK_IMAGE_FILE, MASK_POLYGONS_FILE
+from goldenpart.server.registry.manifest import MASK_IMAGE_FILE, MASK_POLYGONS_FILE, ZONES_FILE
 from goldenpart.server.vision.image import EncodedImage, read_size
 from goldenpart.server.vision.mask import InspectionMask, Polygon
+from goldenpart.server.vision.zones import Zones
 
 _MAX_PIXELS = 2**28  # a few kilobytes of PNG can claim a gigapixel
 
@@ -37,7 +38,9 @@ def mask_to_files(mask: InspectionMask) -> dict[str, bytes]:
                 field="mask.image",
             )
         files[MASK_IMAGE_FILE] = cv2.imencode(".png", mask.image.astype(np.uint8) * np.uint8(255))[1].tobytes()
-    if mask.image is None or mask.include or mask.ignore:
+    if mask.zones is not None:
+        files[ZONES_FILE] = dump_json(to_plain(mask.zones)).encode()
+    elif mask.image is None or mask.include or mask.ignore:
         files[MASK_POLYGONS_FILE] = dump_json(to_plain(_Polygons(mask.include, mask.ignore))).encode()
     return files
 
@@ -51,6 +54,9 @@ def mask_from_files(files: Mapping[str, bytes]) -> InspectionMask:
     name = MASK_IMAGE_FILE
     try:
         image = _grid(files[name]) if name in files else None
+        if ZONES_FILE in files:
+            name = ZONES_FILE
+            return InspectionMask.of_zones(from_plain(Zones, load_json(files[name].decode()), "zones"), image)
         name = MASK_POLYGONS_FILE
         polygons = from_plain(_Polygons, load_json(files[name].decode()), "mask") if name in files else _Polygons((), ())
         return InspectionMask(image, polygons.include, polygons.ignore)

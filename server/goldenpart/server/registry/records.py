@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from goldenpart.server.registry.calibration_images import KeptPictures
 from goldenpart.server.registry.category_name import check_category_name
+from goldenpart.server.registry.challenge_gate import GateReport
 from goldenpart.server.registry.manifest import IMAGE_SUFFIX, GoldenPart, Manifest
 from goldenpart.server.vision.bank import BankContent
 from goldenpart.server.vision.calibration import Calibration
+from goldenpart.server.vision.detectors.base import DetectorContent
+from goldenpart.server.vision.drift import DriftReference
 from goldenpart.server.vision.mask import InspectionMask
 from goldenpart.server.vision.recipe import Recipe
 
@@ -44,29 +48,37 @@ class RevisionDraft:
         recipe: all knobs.
         backbone_digest: sha256 of the backbone's weights, hex.
         golden_images: numbered 0, 1, 2, ... by their parts' indices.
-        bank: at least one vector.
+        detector_content: what the recipe's detector learned.
         mask: where parts are inspected; None means everywhere.
         calibration: None if there is no threshold yet.
+        drift: reference of the drift watch; None if nothing is known.
+        parent_revision: the one whose golden parts it changes; empty if it is fitted anew.
+        calibration_images: what the threshold was set on; None if that was leave-one-out.
+        gate: what a gate said of it; None if none did.
 
     Raises:
         CategoryNameError: no category may be called that.
-        ValueError: the numbering has gaps, or the bank is empty.
+        ValueError: the numbering has gaps, or a bank is empty.
     """
 
     category: str
     recipe: Recipe
     backbone_digest: str
     golden_images: tuple[GoldenImage, ...]
-    bank: BankContent
+    detector_content: DetectorContent
     mask: InspectionMask | None
     calibration: Calibration | None
+    drift: DriftReference | None = None
+    parent_revision: str = ""
+    calibration_images: KeptPictures | None = None
+    gate: GateReport | None = None
 
     def __post_init__(self) -> None:
         check_category_name(self.category)
         indices = [image.part.index for image in self.golden_images]
         if indices != list(range(len(indices))):
             raise ValueError(f"Golden parts of {self.category} have the indices {indices}; want 0, 1, 2, ...")
-        if len(self.bank.vectors) < 1:
+        if isinstance(self.detector_content, BankContent) and len(self.detector_content.vectors) < 1:
             raise ValueError(f"The bank for {self.category} is empty.")
 
 
@@ -80,6 +92,7 @@ class RevisionSummary:
         category: whose revision it is.
         revision: its number there.
         damage: what is wrong, in words; empty if it is sound as far as looked: manifest, calibration, and the size of every file.
+        gate: what a gate said of it; None if none did.
     """
 
     manifest: Manifest | None
@@ -87,6 +100,7 @@ class RevisionSummary:
     category: str
     revision: str
     damage: str
+    gate: GateReport | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +109,9 @@ class StoredRevision:
 
     manifest: Manifest
     calibration: Calibration | None
-    bank: BankContent
+    detector_content: DetectorContent
     mask: InspectionMask | None
+    drift: DriftReference | None = None
 
 
 @dataclass(frozen=True, slots=True)

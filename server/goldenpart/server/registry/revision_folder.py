@@ -13,22 +13,27 @@ from pathlib import Path
 from typing import BinaryIO
 
 from goldenpart.server.errors import RevisionDamagedError
+from goldenpart.server.registry.calibration_images import KeptPictures, is_calibration_file, write_calibration_images
+from goldenpart.server.registry.challenge_gate import GATE_FILE, read_gate
 from goldenpart.server.registry.dataclass_json import dump_json, from_plain, load_json, to_plain
-from goldenpart.server.registry.durable_files import CHUNK_BYTES, link_file, sync_folder, write_file
+from goldenpart.server.registry.durable_files import CHUNK_BYTES, link_file, make_folders, sync_folder, sync_folders, write_file
 from goldenpart.server.registry.manifest import (
-    BANK_FILE,
     CALIBRATION_FILE,
+    DRIFT_FILE,
     MANIFEST_FILE,
-    MASK_IMAGE_FILE,
-    MASK_POLYGONS_FILE,
+    MASK_FILES,
     FileDigest,
     Manifest,
+    detector_file,
     golden_file,
 )
 from goldenpart.server.registry.mask_files import mask_from_files, mask_to_files
 from goldenpart.server.registry.records import RevisionDraft, RevisionSummary, StoredRevision
 from goldenpart.server.vision.bank import GOLDEN, BankContent
 from goldenpart.server.vision.calibration import Calibration
+from goldenpart.server.vision.detectors.base import DetectorContent
+from goldenpart.server.vision.detectors.catalogue import read_content
+from goldenpart.server.vision.drift import DriftReference
 from goldenpart.server.vision.mask import InspectionMask
 
 MAX_MANIFEST_BYTES = 16 << 20
@@ -69,7 +74,7 @@ class RevisionFolder:
         try:
             manifest = self.manifest()
             self.check_sizes(manifest)
-            return RevisionSummary(manifest, self._calibration(manifest), self.category, self.revision, "")
+            return RevisionSummary(manifest, self.calibration(manifest), self.category, self.revision, "", read_gate(self.path))
         except RevisionDamagedError as error:
             return RevisionSummary(manifest, None, self.category, self.revision, error.message)
 
@@ -81,10 +86,12 @@ class RevisionFolder:
 
     def read(self, manifest: Manifest) -> StoredRevision:
         """Read everything and verify every byte."""
-        read_whole = {BANK_FILE, CALIBRATION_FILE, MASK_IMAGE_FILE, MASK_POLYGONS_FILE}
+        read_whole = {manifest.detector_file, CALIBRATION_FILE, DRIFT_FILE, *MASK_FILES}
         for name in manifest.files.keys() - read_whole:
             self._verify_file(manifest, name)
-        return StoredRevision(manifest, self._calibration(manifest), self._bank(manifest), self._mask(manifest))
+        return StoredRevision(
+            manifest, self.calibration(manifest), self._detector_content(manifest), self._mask(manifest), self._drift(manifest)
+        )
 
     def verify(self, manifest: Manifest) -> None:
         """Compare every file with its digest, a chunk at a time."""
@@ -119,7 +126,8 @@ class RevisionFolder:
             file=file,
         )
 
-    def _calibration(self, manifest: Manifest) -> Calibration | None:
+    def calibration(self, manifest: Manifest) -> Calibration | None:
+        """Read the calibration; None if there is none."""
         if CALIBRATION_FILE not in manifest.files:
             return None
         data = self.file_bytes(manifest, CALIBRATION_FILE)
@@ -128,22 +136,37 @@ class RevisionFolder:
         except ValueError as error:
             raise self.damaged(f"{CALIBRATION_FILE} cannot be understood: {error}.", CALIBRATION_FILE) from error
 
-    def _bank(self, manifest: Manifest) -> BankContent:
+    def _drift(self, manifest: Manifest) -> DriftReference | None:
+        if DRIFT_FILE not in manifest.files:
+            return None
+        data = self.file_bytes(manifest, DRIFT_FILE)
         try:
-            bank = BankContent.from_bytes(self.file_bytes(manifest, BANK_FILE))
+            return from_plain(DriftReference, load_json(data.decode()), "drift")
+        except ValueError as error:
+            raise self.damaged(f"{DRIFT_FILE} cannot be understood: {error}.", DRIFT_FILE) from error
+
+    def _detector_content(self, manifest: Manifest) -> DetectorContent:
+        file = manifest.detector_file
+        try:
+            content = read_content(self.file_bytes(manifest, file), manifest.recipe)
         except RevisionDamagedError as error:
-            raise error if "category" in error.metadata else self.damaged(f"{BANK_FILE}: {error.message}", BANK_FILE) from error
+            raise error if "category" in error.metadata else self.damaged(f"{file}: {error.message}", file) from error
+        if isinstance(content, BankContent):
+            self._check_bank(content, manifest)
+        return content
+
+    def _check_bank(self, bank: BankContent, manifest: Manifest) -> None:
+        file = manifest.detector_file
         if bank.vectors.shape != (manifest.bank_vectors, manifest.bank_dimensions):
-            raise self.damaged(f"{BANK_FILE} has the shape {bank.vectors.shape}, which {MANIFEST_FILE} denies.", BANK_FILE)
+            raise self.damaged(f"{file} has the shape {bank.vectors.shape}, which {MANIFEST_FILE} denies.", file)
         golden = bank.origins[:, GOLDEN]
         if golden.min() < 0 or golden.max() >= len(manifest.golden_parts):
-            raise self.damaged(f"{BANK_FILE} names golden part {golden.max()} of {len(manifest.golden_parts)}.", BANK_FILE)
-        return bank
+            raise self.damaged(f"{file} names golden part {golden.max()} of {len(manifest.golden_parts)}.", file)
 
     def _mask(self, manifest: Manifest) -> InspectionMask | None:
-        if not manifest.masked:
+        names = [name for name in MASK_FILES if name in manifest.files]
+        if not names:
             return None
-        names = [name for name in (MASK_IMAGE_FILE, MASK_POLYGONS_FILE) if name in manifest.files]
         files = {name: self.file_bytes(manifest, name) for name in names}
         try:
             return mask_from_files(files)
@@ -177,24 +200,38 @@ class RevisionFolder:
             raise self.damaged(f"{name} cannot be read: {error.strerror or error}.", name) from error
 
 
-def write_draft(path: Path, draft: RevisionDraft, now: datetime) -> Manifest:
+def write_draft(path: Path, draft: RevisionDraft, now: datetime, parent: RevisionFolder | None = None) -> Manifest:
     """Write all of a draft but its manifest into an empty folder, synced. Blocks.
+
+    Args:
+        path: the folder.
+        draft: what to write.
+        now: when it is made, UTC.
+        parent: revision that has the calibration images the draft does not bring along.
 
     Returns:
         The manifest, without a revision number.
     """
-    contents = {BANK_FILE: draft.bank.to_bytes()}
+    learned = detector_file(draft.recipe)
+    contents = {learned: draft.detector_content.to_bytes()}
     contents.update({golden_file(image.part.index, image.suffix): image.data for image in draft.golden_images})
     contents.update(mask_to_files(draft.mask) if draft.mask else {})
-    contents.update({CALIBRATION_FILE: _calibration_bytes(draft.calibration)} if draft.calibration else {})
-    (path / "golden").mkdir()
+    contents.update({CALIBRATION_FILE: _json_bytes(draft.calibration)} if draft.calibration else {})
+    contents.update({DRIFT_FILE: _json_bytes(draft.drift)} if draft.drift else {})
+    make_folders(path, contents)
     files = {name: write_file(path / name, [data]) for name, data in contents.items()}
-    sync_folder(path / "golden")
-    vectors, dimensions = draft.bank.vectors.shape
+    sync_folders(path)
+    if draft.calibration_images is not None:
+        known = parent.manifest().files if parent else {}
+        files |= write_calibration_images(path, draft.calibration_images, parent.path if parent else path, known)
+    if draft.gate is not None:
+        write_file(path / GATE_FILE, [draft.gate.to_bytes()])
+    bank = draft.detector_content if isinstance(draft.detector_content, BankContent) else None
+    vectors, dimensions = bank.vectors.shape if bank else (0, 0)
     return Manifest(
         category=draft.category,
         revision="",
-        parent_revision="",
+        parent_revision=draft.parent_revision,
         create_time=now,
         goldenpart_version=own_version(),
         recipe=draft.recipe,
@@ -202,25 +239,39 @@ def write_draft(path: Path, draft: RevisionDraft, now: datetime) -> Manifest:
         golden_parts=tuple(image.part for image in draft.golden_images),
         bank_vectors=vectors,
         bank_dimensions=dimensions,
-        bank_digest=files[BANK_FILE].sha256,
-        coreset_radius=draft.bank.radius,
-        masked=draft.mask is not None,
+        bank_digest=files[learned].sha256,
+        coreset_radius=bank.radius if bank else 0.0,
+        masked=draft.mask is not None and draft.mask.is_mask,
         files=files,
     )
 
 
-def link_contents(source: RevisionFolder, manifest: Manifest, path: Path, calibration: Calibration) -> dict[str, FileDigest]:
+def link_contents(
+    source: RevisionFolder,
+    manifest: Manifest,
+    path: Path,
+    calibration: Calibration,
+    drift: DriftReference | None = None,
+    images: KeptPictures | None = None,
+) -> dict[str, FileDigest]:
     """Fill an empty folder with a verified revision's files and another calibration, synced; the manifest is left out. Blocks.
+
+    Without another reference for the drift watch, or other images that the threshold was set on, those there are stay.
 
     Returns:
         The digest of each file.
     """
-    (path / "golden").mkdir()
-    files = {name: digest for name, digest in manifest.files.items() if name != CALIBRATION_FILE}
+    changed = {CALIBRATION_FILE: _json_bytes(calibration)} | ({DRIFT_FILE: _json_bytes(drift)} if drift else {})
+    files = {name: digest for name, digest in manifest.files.items() if name not in changed}
+    if images is not None:
+        files = {name: digest for name, digest in files.items() if not is_calibration_file(name)}
+    make_folders(path, files)
     for name in files:
         link_file(source.path / name, path / name)
-    sync_folder(path / "golden")
-    return {**files, CALIBRATION_FILE: write_file(path / CALIBRATION_FILE, [_calibration_bytes(calibration)])}
+    sync_folders(path)
+    if images is not None:
+        files |= write_calibration_images(path, images, source.path, manifest.files)
+    return {**files, **{name: write_file(path / name, [data]) for name, data in changed.items()}}
 
 
 def own_version() -> str:
@@ -234,5 +285,5 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
     sync_folder(path)
 
 
-def _calibration_bytes(calibration: Calibration) -> bytes:
-    return dump_json(to_plain(calibration)).encode()
+def _json_bytes(value: Calibration | DriftReference) -> bytes:
+    return dump_json(to_plain(value)).encode()

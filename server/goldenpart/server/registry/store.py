@@ -12,15 +12,21 @@ from typing import BinaryIO, Self
 
 from goldenpart.server.errors import ArchiveError, DrainingError, RevisionActiveError, RevisionDamagedError
 from goldenpart.server.registry.archive import unpack_archive
+from goldenpart.server.registry.calibration_images import KeptPictures
 from goldenpart.server.registry.categories import Categories, check_category_name
+from goldenpart.server.registry.challenge_gate import GateReport, inherit_gate, pass_gate, read_gate, replace_gate
+from goldenpart.server.registry.challenge_set import ChallengeSets
 from goldenpart.server.registry.durable_files import move_folder, remove_folder, staging_folder
 from goldenpart.server.registry.layout import StoreLayout
 from goldenpart.server.registry.manifest import Manifest
+from goldenpart.server.registry.mask_links import link_with_mask
 from goldenpart.server.registry.records import CategoryRecord, GoldenImage, RevisionDraft, RevisionSummary, StoredRevision
 from goldenpart.server.registry.revision_folder import RevisionFolder, link_contents, own_version, write_draft, write_manifest
 from goldenpart.server.registry.store_lock import StoreLock
 from goldenpart.server.registry.store_reader import StoreReader
 from goldenpart.server.vision.calibration import Calibration
+from goldenpart.server.vision.drift import DriftReference
+from goldenpart.server.vision.mask import InspectionMask
 
 __all__ = ["CategoryRecord", "GoldenImage", "RevisionDraft", "RevisionSummary", "Store", "StoredRevision"]
 
@@ -37,6 +43,9 @@ class Store(StoreReader):
     Every method but `active_revision` blocks on the disk. Any thread may call any method; changes of one category follow one another,
     reading waits for nobody. A revision's number is never given twice, not even after its category was deleted: category and revision
     together name one fitted state for ever.
+
+    Attributes:
+        challenges: the labelled frames of each category.
 
     Args:
         root: the folder; made if it is not there, cleaned of what a crash left unfinished.
@@ -55,6 +64,7 @@ class Store(StoreReader):
         try:
             layout.prepare()
             super().__init__(layout, Categories(layout, now))
+            self.challenges = ChallengeSets(layout, lambda name: self._changing(name, ""), self._categories.pointer, now)
         except BaseException:
             self._lock.release()
             raise
@@ -83,30 +93,67 @@ class Store(StoreReader):
         """
         self._categories.check_etag(draft.category, etag)
         with staging_folder(self._layout.incoming) as path:
-            manifest = write_draft(path, draft, self._now())
-            return self._publish(path, manifest, draft.calibration, activate=activate, etag=etag)
+            parent = self._folder(draft.category, draft.parent_revision) if draft.parent_revision else None
+            manifest = write_draft(path, draft, self._now(), parent)
+            held_back = draft.gate is not None and draft.gate.holds_back
+            return self._publish(path, manifest, draft.calibration, activate=activate and not held_back, etag=etag)
 
-    def derive(self, category: str, revision: str, calibration: Calibration, *, activate: bool, etag: str = "") -> RevisionSummary:
+    def derive(
+        self,
+        category: str,
+        revision: str,
+        calibration: Calibration,
+        *,
+        activate: bool,
+        etag: str = "",
+        drift: DriftReference | None = None,
+        images: KeptPictures | None = None,
+        gate: GateReport | None = None,
+    ) -> RevisionSummary:
         """Keep a revision with another calibration under a new number; the other files are shared with it.
+
+        So are the reference of the drift watch and the images that the former threshold was set on, unless others are given.
+
+        A revision made from one that a gate holds back is held back too, unless it went through a gate of its own.
 
         Raises:
             UnknownCategoryError, UnknownRevisionError: there is no such thing.
             RevisionDamagedError: the revision is not what it was.
             EtagMismatchError: somebody else switched revisions; nothing was added.
         """
-        self._categories.check_etag(category, etag)
-        source = self._folder(category, revision)
-        with staging_folder(self._layout.incoming) as path, self._unless_deleted(source):
-            parent = source.manifest()
-            source.verify(parent)
-            files = link_contents(source, parent, path, calibration)
-            manifest = replace(
-                parent, parent_revision=parent.revision, create_time=self._now(), goldenpart_version=own_version(), files=files
-            )
-            return self._publish(path, manifest, calibration, activate=activate, etag=etag)
 
-    def activate(self, category: str, revision: str, etag: str = "") -> tuple[CategoryRecord, str]:
+        def fill(source: RevisionFolder, parent: Manifest, path: Path) -> Manifest:
+            return replace(parent, files=link_contents(source, parent, path, calibration, drift, images))
+
+        return self._derive(category, revision, fill, gate, activate=activate, etag=etag)
+
+    def derive_mask(self, category: str, revision: str, mask: InspectionMask | None, *, activate: bool, etag: str = "") -> RevisionSummary:
+        """Keep a revision with other zones under a new number; the other files are shared with it.
+
+        Args:
+            category: its category.
+            revision: its number; empty means the active one.
+            mask: must leave out the same places as the revision's own, since the detector and the threshold stay.
+            activate: as in `add`.
+            etag: as in `add`.
+
+        Raises:
+            UnknownCategoryError, UnknownRevisionError, RevisionDamagedError, EtagMismatchError: as in `derive`.
+        """
+
+        def fill(source: RevisionFolder, parent: Manifest, path: Path) -> Manifest:
+            return replace(parent, masked=mask is not None and mask.is_mask, files=link_with_mask(source, parent, path, mask))
+
+        return self._derive(category, revision, fill, None, activate=activate, etag=etag)
+
+    def activate(self, category: str, revision: str, etag: str = "", *, override_gate: bool = False) -> tuple[CategoryRecord, str]:
         """Let a revision judge, once every byte of it was verified.
+
+        Args:
+            category: its category.
+            revision: its number; empty means the active one.
+            etag: as in `add`.
+            override_gate: whether it is activated although a gate holds it back, which is recorded.
 
         Returns:
             The category, and the revision that judged before (empty if none did).
@@ -115,6 +162,7 @@ class Store(StoreReader):
             UnknownCategoryError, UnknownRevisionError: there is no such thing.
             RevisionDamagedError: it is not what it was; the active revision stays.
             EtagMismatchError: somebody else switched revisions.
+            GateHeldBackError: a gate holds it back.
         """
         self._categories.check_etag(category, etag)
         folder = self._folder(category, revision)
@@ -122,9 +170,20 @@ class Store(StoreReader):
             folder.verify(folder.manifest())
         with self._changing(category, etag):
             self._folder(category, folder.revision)
+            if (override := pass_gate(folder.path, f"{folder.revision} of {category}", self._now(), override=override_gate)) is not None:
+                replace_gate(folder.path, override, self._layout.incoming)
             previous = self._categories.pointer(category).revision
             self._categories.switch(category, folder.revision)
             return self.category(category), previous
+
+    def record_gate(self, category: str, revision: str, report: GateReport) -> None:
+        """Keep what a gate said of a revision, in place of what one said before.
+
+        Raises:
+            UnknownCategoryError, UnknownRevisionError: there is no such thing.
+        """
+        with self._changing(category, ""):
+            replace_gate(self._folder(category, revision).path, report, self._layout.incoming)
 
     def delete_category(self, name: str, etag: str = "") -> None:
         """Delete a category with all its revisions.
@@ -185,9 +244,31 @@ class Store(StoreReader):
             manifest = replace(manifest, category=category or manifest.category, parent_revision="")
             return self._publish(path, manifest, stored.calibration, activate=activate, etag=etag)
 
+    def _derive(
+        self,
+        category: str,
+        revision: str,
+        fill: Callable[[RevisionFolder, Manifest, Path], Manifest],
+        gate: GateReport | None,
+        *,
+        activate: bool,
+        etag: str,
+    ) -> RevisionSummary:
+        """Keep what `fill` makes of a revision in an empty folder."""
+        self._categories.check_etag(category, etag)
+        source = self._folder(category, revision)
+        with staging_folder(self._layout.incoming) as path, self._unless_deleted(source):
+            parent = source.manifest()
+            source.verify(parent)
+            made = fill(source, parent, path)
+            activate = inherit_gate(path, gate, source.path) and activate
+            manifest = replace(made, parent_revision=parent.revision, create_time=self._now(), goldenpart_version=own_version())
+            calibration = RevisionFolder(path, category, manifest.revision).calibration(manifest)
+            return self._publish(path, manifest, calibration, activate=activate, etag=etag)
+
     def _publish(self, path: Path, manifest: Manifest, calibration: Calibration | None, *, activate: bool, etag: str) -> RevisionSummary:
         """Number a folder that lacks only its manifest and move it to its place."""
-        category = manifest.category
+        category, gate = manifest.category, read_gate(path)
         with self._changing(category, etag):
             if manifest.parent_revision:
                 self._existing(category, manifest.parent_revision)
@@ -201,7 +282,7 @@ class Store(StoreReader):
                 move_folder(path, self._layout.revision(category, manifest.revision))
                 if activate:
                     self._categories.switch(category, manifest.revision)
-        return RevisionSummary(manifest, calibration, category, manifest.revision, "")
+        return RevisionSummary(manifest, calibration, category, manifest.revision, "", gate)
 
     @contextmanager
     def _changing(self, category: str, etag: str) -> Iterator[None]:

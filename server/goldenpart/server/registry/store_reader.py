@@ -8,9 +8,10 @@ from pathlib import Path
 
 from goldenpart.server.errors import NotFoundError, RevisionDamagedError, UnknownRevisionError
 from goldenpart.server.registry.archive import archive_chunks
+from goldenpart.server.registry.calibration_images import CalibrationImage, CalibrationImages, read_calibration_images
 from goldenpart.server.registry.categories import Categories
 from goldenpart.server.registry.layout import StoreLayout
-from goldenpart.server.registry.manifest import Manifest, is_revision_name
+from goldenpart.server.registry.manifest import CALIBRATION_IMAGES_FILE, Manifest, is_revision_name
 from goldenpart.server.registry.records import CategoryRecord, RevisionSummary, StoredRevision
 from goldenpart.server.registry.revision_folder import RevisionFolder
 
@@ -48,6 +49,14 @@ class StoreReader:
             UnknownCategoryError: there is no such category, or none of its revisions is active.
         """
         return self._categories.active_revision(category)
+
+    def etag(self, category: str) -> str:
+        """Return a category's etag. Never blocks.
+
+        Raises:
+            UnknownCategoryError: there is none of that name.
+        """
+        return self._categories.pointer(category).etag
 
     def revisions(self, category: str) -> tuple[RevisionSummary, ...]:
         """List a category's revisions, newest first, damaged ones as such.
@@ -97,6 +106,35 @@ class StoreReader:
                 )
             name = manifest.golden_file(index)
             return folder.file_bytes(manifest, name), Path(name).suffix
+
+    def calibration_images(self, category: str, revision: str) -> CalibrationImages | None:
+        """Return what was kept of the images a revision's threshold was set on; None if nothing was. An empty revision is the active one.
+
+        Raises:
+            UnknownCategoryError, UnknownRevisionError: there is no such thing.
+            RevisionDamagedError: the list is not what it was.
+        """
+        folder = self._folder(category, revision)
+        with self._unless_deleted(folder):
+            manifest = folder.manifest()
+            if CALIBRATION_IMAGES_FILE not in manifest.files:
+                return None
+            data = folder.file_bytes(manifest, CALIBRATION_IMAGES_FILE)
+        try:
+            return read_calibration_images(data.decode(), manifest.files)
+        except ValueError as error:
+            raise folder.damaged(f"{CALIBRATION_IMAGES_FILE} cannot be understood: {error}.", CALIBRATION_IMAGES_FILE) from error
+
+    def calibration_picture(self, category: str, revision: str, image: CalibrationImage) -> bytes:
+        """Return the encoded picture of one of them, verified.
+
+        Raises:
+            UnknownCategoryError, UnknownRevisionError: there is no such thing.
+            RevisionDamagedError: it is not what it was.
+        """
+        folder = self._folder(category, revision)
+        with self._unless_deleted(folder):
+            return folder.file_bytes(folder.manifest(), image.file)
 
     def export(self, category: str, revision: str) -> Iterator[bytes]:
         """Return a revision as a tar file, in chunks of at most 1 MiB that are read while they are taken; empty means the active one.

@@ -114,7 +114,7 @@ class DeviceExecutor:
             OverloadedError: the device is out of memory.
         """
         answer: Future[JobAnswer] = Future()
-        group = (id(revision.backbone), revision.bank.recipe.layers, prepared.pixels.shape)
+        group = (id(revision.backbone), revision.detector.recipe.layers, prepared.pixels.shape)
         ticket = Ticket(group, DeviceJob(revision, prepared, answer), deadline, time.monotonic())
         with self._wake:
             self._accept(answer)
@@ -197,7 +197,7 @@ class DeviceExecutor:
 def _score(jobs: Sequence[DeviceJob]) -> Iterator[tuple[DeviceJob, ScoredQuery | GoldenpartError]]:
     """Score jobs together; if that breaks, halve the batch until the frame that breaks it is alone."""
     try:
-        queries = [Query(job.revision.bank, job.prepared) for job in jobs]
+        queries = [Query(job.revision.detector, job.prepared) for job in jobs]
         yield from zip(jobs, score_batch(jobs[0].revision.backbone, queries), strict=True)
     except torch.AcceleratorError:  # a CUDA context does not recover from these
         raise
@@ -214,6 +214,8 @@ def _score(jobs: Sequence[DeviceJob]) -> Iterator[tuple[DeviceJob, ScoredQuery |
 
 
 def _explain(error: Exception, job: DeviceJob) -> GoldenpartError:
+    if isinstance(error, GoldenpartError):
+        return error
     _log.error("frame_broke_device_work", category=job.revision.category, revision=job.revision.revision, exc_info=error)
     if isinstance(error, torch.OutOfMemoryError):
         shape = "x".join(map(str, job.prepared.pixels.shape[:2]))

@@ -1,21 +1,44 @@
-"""From a score to an answer people and machines can use: regions, heat map, overlay, evidence."""
+"""From a score to an answer people and machines can use: verdict, regions, heat map, overlay, evidence."""
 
 from __future__ import annotations
 
-from goldenpart.server.runtime.inspection import Frame, Inspection, Nearest, Timings
+from dataclasses import dataclass
+
+from goldenpart.server.runtime.golden_pictures import GoldenPictures
+from goldenpart.server.runtime.inspection import Frame, Inspection, RegionEvidence, Timings
 from goldenpart.server.runtime.loaded import LoadedRevision
-from goldenpart.server.vision.calibration import Judgement
-from goldenpart.server.vision.heatmap import PNG_SCALE, Heat, Region, draw_heat, encode_heat, find_regions
+from goldenpart.server.runtime.region_evidence import MAX_PICTURES, EvidenceSource
+from goldenpart.server.vision.calibration import Calibration, Judgement
+from goldenpart.server.vision.heatmap import PNG_SCALE, Heat, draw_heat, encode_heat
 from goldenpart.server.vision.image import Rgb8
 from goldenpart.server.vision.overlay import OverlayCaption, render_overlay
-from goldenpart.server.vision.preparation import PreparedImage, plan_geometry
+from goldenpart.server.vision.overlay_regions import CaptionedRegion
+from goldenpart.server.vision.preparation import PreparedImage
+from goldenpart.server.vision.regions import MAX_REGIONS, Region, find_regions
 from goldenpart.server.vision.scoring import ScoredImage
+from goldenpart.server.vision.zones import Zones
+from goldenpart.server.vision.zones_ruling import Ruling, rule
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Findings:
+    """Heat, regions and what the zones make of them, as far as they were needed."""
+
+    heat: Heat | None
+    regions: tuple[Region, ...]
+    ruling: Ruling | None
 
 
 def explain(
-    frame: Frame, revision: LoadedRevision, image: Rgb8, prepared: PreparedImage, scored: ScoredImage, timings: Timings
+    frame: Frame,
+    revision: LoadedRevision,
+    image: Rgb8,
+    prepared: PreparedImage,
+    scored: ScoredImage,
+    timings: Timings,
+    pictures: GoldenPictures | None = None,
 ) -> Inspection:
-    """Assemble the answer for a frame; draws only what is wanted. Any thread.
+    """Assemble the answer for a frame; draws only what is wanted. Any thread; blocks on the disk if an explanation is wanted.
 
     Args:
         frame: as it came.
@@ -24,53 +47,78 @@ def explain(
         prepared: the picture as the backbone saw it.
         scored: score and patch distances.
         timings: so far.
+        pictures: of golden parts; without them explanations have no picture.
     """
-    calibration = revision.calibration
-    failed = calibration is not None and calibration.judge(scored.score) is Judgement.FAIL
-    heat: Heat | None = None
-    regions: tuple[Region, ...] = ()
-    if frame.wanted.any:
-        limit = calibration.threshold if calibration is not None and calibration.threshold > 0 else 1.0
-        heat = draw_heat(scored.grid, prepared.geometry, revision.bank.recipe.heatmap_sigma_px, limit)
-        if calibration is not None and (frame.wanted.regions or frame.wanted.overlay):
-            regions = find_regions(heat, revision.bank.recipe.region_min_area_px, failed=failed)
+    found = _find(frame, revision, prepared, scored)
+    source = EvidenceSource(revision, image, prepared, scored)
+    evidence = [source.gather(region) for region in found.regions]
+    if frame.wanted.explanation and pictures is not None:
+        evidence[:MAX_PICTURES] = [source.compare(one, pictures) for one in evidence[:MAX_PICTURES]]
+    wanted_regions = frame.wanted.regions or frame.wanted.explanation
     overlay = b""
-    if heat is not None and frame.wanted.overlay:
-        overlay = _draw_overlay(frame, revision, image, heat, regions, scored.score)
+    if found.heat is not None and frame.wanted.overlay:
+        overlay = _draw_overlay(frame, revision, image, found, evidence, scored.score)
     return Inspection(
         frame=frame,
         revision=revision.revision,
         score=scored.score,
-        calibration=calibration,
+        calibration=revision.calibration,
         width_px=prepared.geometry.width_px,
         height_px=prepared.geometry.height_px,
         patches=int(prepared.inspected.sum()),
         patches_excluded=prepared.excluded,
-        nearest=_name_nearest(revision, prepared, scored),
+        nearest=source.name_worst(),
         timings=timings,
-        regions=regions,
-        heatmap_png=encode_heat(heat) if heat is not None and frame.wanted.heatmap else b"",
+        regions=tuple(evidence) if wanted_regions else (),
+        ruling=found.ruling,
+        heatmap_png=encode_heat(found.heat) if found.heat is not None and frame.wanted.heatmap else b"",
         heatmap_scale=PNG_SCALE,
         overlay_png=overlay,
     )
 
 
-def _name_nearest(revision: LoadedRevision, prepared: PreparedImage, scored: ScoredImage) -> Nearest:
-    worst = scored.worst
-    golden = revision.golden_parts[worst.golden]
-    geometry = plan_geometry(golden.width_px, golden.height_px, revision.bank.recipe, prepared.geometry.patch_px)
-    return Nearest(
-        worst=worst,
-        box=prepared.geometry.patch_box(worst.row, worst.column),
-        golden_name=golden.name,
-        golden_box=geometry.patch_box(worst.golden_row, worst.golden_column),
-    )
+def judge_scored(revision: LoadedRevision, prepared: PreparedImage, scored: ScoredImage) -> Judgement | None:
+    """Return the verdict on a picture as an inspection gives it, zones included; None without calibration. Any thread."""
+    calibration, recipe, zones = revision.calibration, revision.detector.recipe, _zones_of(revision)
+    if calibration is None:
+        return None
+    judgement = calibration.judge(scored.score)
+    if zones is None or not zones.judge:
+        return judgement
+    limit = calibration.threshold if calibration.threshold > 0 else 1.0
+    heat = draw_heat(scored.grid, prepared.geometry, recipe.heatmap_sigma_px, limit)
+    regions = find_regions(heat, recipe.region_min_area_px, failed=judgement is Judgement.FAIL, zones=zones)
+    return rule(judgement, scored.score, calibration.threshold, regions).judgement
 
 
-def _draw_overlay(frame: Frame, revision: LoadedRevision, image: Rgb8, heat: Heat, regions: tuple[Region, ...], score: float) -> bytes:
-    calibration = revision.calibration
+def _find(frame: Frame, revision: LoadedRevision, prepared: PreparedImage, scored: ScoredImage) -> _Findings:
+    """Draw heat and look for regions where somebody wants them or the verdict hangs on them."""
+    calibration, recipe = revision.calibration, revision.detector.recipe
+    zones = _zones_of(revision)
+    judging = zones is not None and zones.judge and calibration is not None
+    if not (frame.wanted.any or judging):
+        return _Findings(None, (), None)
+    limit = calibration.threshold if calibration is not None and calibration.threshold > 0 else 1.0
+    heat = draw_heat(scored.grid, prepared.geometry, recipe.heatmap_sigma_px, limit)
+    shown = frame.wanted.regions or frame.wanted.overlay or frame.wanted.explanation
+    if calibration is None or not (shown or judging):
+        return _Findings(heat, (), None)
+    judgement = calibration.judge(scored.score)
+    regions = find_regions(heat, recipe.region_min_area_px, failed=judgement is Judgement.FAIL, zones=zones)
+    ruling = rule(judgement, scored.score, calibration.threshold, regions) if judging else None
+    return _Findings(heat, regions[:MAX_REGIONS] if shown else (), ruling)
+
+
+def _zones_of(revision: LoadedRevision) -> Zones | None:
+    return None if revision.mask is None else revision.mask.zones
+
+
+def _draw_overlay(
+    frame: Frame, revision: LoadedRevision, image: Rgb8, found: _Findings, evidence: list[RegionEvidence], score: float
+) -> bytes:
+    calibration, zones = revision.calibration, _zones_of(revision)
     caption = OverlayCaption(
-        verdict="NOT_INSPECTED" if calibration is None else calibration.judge(score).value,
+        verdict=_verdict(calibration, found.ruling, score),
         category=revision.category,
         revision=revision.revision,
         frame_id=frame.frame_id,
@@ -78,5 +126,14 @@ def _draw_overlay(frame: Frame, revision: LoadedRevision, image: Rgb8, heat: Hea
         threshold=None if calibration is None else calibration.threshold,
         review_threshold=None if calibration is None else calibration.review_threshold,
         p_value=None if calibration is None else calibration.p_value(score),
+        remark="" if found.ruling is None else found.ruling.message,
     )
-    return render_overlay(image, heat, regions, caption)
+    assert found.heat is not None
+    regions = [CaptionedRegion(one.region, one.caption, one.text) for one in evidence]
+    return render_overlay(image, found.heat, regions, caption, () if zones is None else zones.zones)
+
+
+def _verdict(calibration: Calibration | None, ruling: Ruling | None, score: float) -> str:
+    if calibration is None:
+        return "NOT_INSPECTED"
+    return (calibration.judge(score) if ruling is None else ruling.judgement).value

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from goldenpart.server.errors import GoldenpartError
 from goldenpart.server.vision.calibration import Calibration, Judgement
-from goldenpart.server.vision.heatmap import Region
+from goldenpart.server.vision.drift import Placement, Signal
+from goldenpart.server.vision.explanation import Appearance, Tone
 from goldenpart.server.vision.image import ImageSource
+from goldenpart.server.vision.regions import Region
 from goldenpart.server.vision.scoring import WorstPatch
+from goldenpart.server.vision.zones_ruling import Ruling
 
 Box = tuple[int, int, int, int]
 """x, y, width, height in pixels of an original upright picture."""
@@ -16,16 +20,18 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to make beside the verdict."""
+    """What to make beside the verdict, and whether features of the same picture may be taken from the cache."""
 
     regions: bool = False
     heatmap: bool = False
     overlay: bool = False
+    explanation: bool = False
+    reuse_features: bool = False
 
     @property
     def any(self) -> bool:
         """Whether a heat map has to be drawn."""
-        return self.regions or self.heatmap or self.overlay
+        return self.regions or self.heatmap or self.overlay or self.explanation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +86,35 @@ class Nearest:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class RegionEvidence:
+    """What is known about a region.
+
+    Attributes:
+        region: where, how much, in which zone.
+        patch: box of its worst patch in the frame.
+        distance: of that patch from normal, in the detector's unit.
+        p_value: share of normal images that have a patch at least so far, (1 + #) / (n + 1); None where scores do not tell.
+        appearance: how it looks, measured.
+        text: all of it in one sentence.
+        caption: the same in a few words.
+        nearest: the golden patch nearest to the worst patch; None if the detector compares with no single golden part.
+        tone_to_golden: colour of the worst patch against that golden patch; only in explanations.
+        picture_png: the two side by side; only in explanations.
+    """
+
+    region: Region
+    patch: Box
+    distance: float
+    p_value: float | None
+    appearance: Appearance
+    text: str
+    caption: str
+    nearest: Nearest | None
+    tone_to_golden: Tone | None = None
+    picture_png: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Inspection:
     """A frame that was inspected.
 
@@ -90,11 +125,13 @@ class Inspection:
         calibration: of the revision; None means no verdict is possible.
         width_px, height_px: of the upright picture.
         patches, patches_excluded: compared, and left out by the mask.
-        nearest: the evidence.
+        nearest: the evidence; None if the detector compares with no single golden part.
         timings: where the time went.
-        regions: highest peak first; only if wanted.
+        regions: highest excess first; only if wanted.
+        ruling: of the revision's zones; None if only the score counts.
         heatmap_png, heatmap_scale: only if wanted.
         overlay_png: only if wanted.
+        drift: what a drift watch looks at, each placed among the revision's reference frames.
     """
 
     frame: Frame
@@ -105,16 +142,20 @@ class Inspection:
     height_px: int
     patches: int
     patches_excluded: int
-    nearest: Nearest
+    nearest: Nearest | None
     timings: Timings
-    regions: tuple[Region, ...] = ()
+    regions: tuple[RegionEvidence, ...] = ()
+    ruling: Ruling | None = None
     heatmap_png: bytes = b""
     heatmap_scale: float = 0.0
     overlay_png: bytes = field(default=b"", repr=False)
+    drift: Mapping[Signal, Placement] = field(default_factory=dict)
 
     @property
     def judgement(self) -> Judgement | None:
         """What the part is; None without calibration."""
+        if self.ruling is not None:
+            return self.ruling.judgement
         return None if self.calibration is None else self.calibration.judge(self.score)
 
 

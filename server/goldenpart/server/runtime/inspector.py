@@ -15,8 +15,12 @@ from goldenpart.server.errors import DeadlinePassedError, DrainingError, Goldenp
 from goldenpart.server.runtime.admission import Admission
 from goldenpart.server.runtime.executor import DeviceExecutor, JobAnswer
 from goldenpart.server.runtime.explanation import explain
+from goldenpart.server.runtime.feature_cache import FeatureCache
+from goldenpart.server.runtime.golden_pictures import GoldenPictures
 from goldenpart.server.runtime.inspection import Frame, Inspection, NotInspected, Outcome, Timings
 from goldenpart.server.runtime.loaded import LoadedRevision, LoadedRevisions
+from goldenpart.server.vision.drift import MeasuredFrame
+from goldenpart.server.vision.frame_statistics import FrameStatistics, measure_frame
 from goldenpart.server.vision.image import Rgb8, decode, read_size
 from goldenpart.server.vision.preparation import PreparedImage, prepare
 
@@ -28,6 +32,7 @@ _log = structlog.get_logger(__name__)
 class _Decoded:
     image: Rgb8
     prepared: PreparedImage
+    statistics: FrameStatistics
     decode_s: float
 
 
@@ -42,6 +47,8 @@ class Inspector:
         max_pixels: largest picture.
         on_outcome: called for every outcome, for metrics.
         on_refusal: called with the number of frames of a call that was not let in.
+        pictures: of golden parts, for explanations; without them these have no picture.
+        features: that frames may reuse; without them none are.
     """
 
     def __init__(
@@ -53,6 +60,8 @@ class Inspector:
         max_pixels: int,
         on_outcome: Callable[[Outcome], None],
         on_refusal: Callable[[GoldenpartError, int], None],
+        pictures: GoldenPictures | None = None,
+        features: FeatureCache | None = None,
     ) -> None:
         self._revisions = revisions
         self._executor = executor
@@ -61,6 +70,8 @@ class Inspector:
         self._max_pixels = max_pixels
         self._on_outcome = on_outcome
         self._on_refusal = on_refusal
+        self._pictures = pictures
+        self._features = features
 
     async def inspect(self, frames: Sequence[Frame | NotInspected]) -> list[Outcome]:
         """Inspect the frames of a call together.
@@ -126,9 +137,11 @@ class Inspector:
 
     async def _run_stages(self, frame: Frame, arrived: float) -> Inspection:
         revision = await self._revisions.get(frame.category, frame.revision)
+        if frame.wanted.reuse_features and self._features is not None:
+            revision = replace(revision, backbone=self._features.over(revision.backbone))
         decoded = await self._in_pool(lambda: _decode(frame, revision))
         answer = await self._executor.inspect(revision, decoded.prepared, frame.deadline)
-        inspection = await self._in_pool(lambda: _conclude(frame, revision, decoded, answer, arrived))
+        inspection = await self._in_pool(lambda: _conclude(frame, revision, decoded, answer, arrived, self._pictures))
         return _with_total(inspection, arrived)
 
     async def _in_pool(self, work: Callable[[], Result]) -> Result:
@@ -155,11 +168,13 @@ async def _already(outcome: int | NotInspected) -> Outcome:
 def _decode(frame: Frame, revision: LoadedRevision) -> _Decoded:
     started = time.monotonic()
     image = decode(frame.source)
-    prepared = prepare(image, revision.bank.recipe, revision.backbone.patch_size, revision.mask)
-    return _Decoded(image, prepared, time.monotonic() - started)
+    prepared = prepare(image, revision.detector.recipe, revision.backbone.patch_size, revision.mask)
+    return _Decoded(image, prepared, measure_frame(prepared), time.monotonic() - started)
 
 
-def _conclude(frame: Frame, revision: LoadedRevision, decoded: _Decoded, answer: JobAnswer, arrived: float) -> Inspection:
+def _conclude(
+    frame: Frame, revision: LoadedRevision, decoded: _Decoded, answer: JobAnswer, arrived: float, pictures: GoldenPictures | None
+) -> Inspection:
     started = time.monotonic()
     timings = Timings(
         queue_s=max(0.0, answer.started - arrived - decoded.decode_s),
@@ -170,8 +185,9 @@ def _conclude(frame: Frame, revision: LoadedRevision, decoded: _Decoded, answer:
         total_s=0.0,
         batch_size=answer.batch_size,
     )
-    inspection = explain(frame, revision, decoded.image, decoded.prepared, answer.scored.scored, timings)
-    return replace(inspection, timings=replace(timings, post_s=time.monotonic() - started))
+    inspection = explain(frame, revision, decoded.image, decoded.prepared, answer.scored.scored, timings, pictures)
+    drift = revision.drift_scale.place(MeasuredFrame(decoded.statistics, answer.scored.token, inspection.score))
+    return replace(inspection, drift=drift, timings=replace(timings, post_s=time.monotonic() - started))
 
 
 def _with_total(inspection: Inspection, arrived: float) -> Inspection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -12,10 +12,14 @@ import cv2
 import numpy as np
 
 from goldenpart.server.errors import DuplicateGoldenPartError, GoldenpartError, ImageInBankError, InvalidArgumentError
+from goldenpart.server.registry.calibration_images import KeptPicture
 from goldenpart.server.registry.manifest import GoldenPart
 from goldenpart.server.registry.store import GoldenImage
+from goldenpart.server.runtime.learning_sample import PictureSample
 from goldenpart.server.runtime.loaded import LoadedRevision
+from goldenpart.server.vision.drift import MeasuredFrame, Token
 from goldenpart.server.vision.fitting import Shown
+from goldenpart.server.vision.frame_statistics import FrameStatistics, measure_frame
 from goldenpart.server.vision.image import EncodedImage, ImageSource, Rgb8, decode, pixel_digest, read_size
 from goldenpart.server.vision.image_header import encoded_suffix
 from goldenpart.server.vision.mask import InspectionMask
@@ -137,7 +141,9 @@ class CalibrationIntake:
 
     Attributes:
         received: pictures that came.
+        sample: those that are kept with the revision.
         waiting: prepared pictures that have no score yet.
+        normal_frames: good parts as the drift watch sees them, in the order they came.
     """
 
     def __init__(self, revision: LoadedRevision, pool: ThreadPoolExecutor, limits: OnboardingLimits) -> None:
@@ -148,9 +154,12 @@ class CalibrationIntake:
         self._seen: dict[str, tuple[str, bool]] = {}  # pixel digest -> name, defective
         self._twice: list[str] = []
         self._waiting_labels: list[bool] = []
+        self._waiting_statistics: list[FrameStatistics] = []
         self._scores: dict[bool, list[float]] = {False: [], True: []}
+        self.sample = PictureSample(limits.kept_images, limits.kept_bytes)
         self.received = 0
         self.waiting: list[PreparedImage] = []
+        self.normal_frames: list[MeasuredFrame] = []
 
     async def add(self, picture: LabelledPicture) -> None:
         """Take a picture; one that came before is counted once.
@@ -179,17 +188,24 @@ class CalibrationIntake:
             return
         self._seen[digest] = (picture.name, picture.defective)
         revision = self._revision
+        data, suffix = await _in_pool(self._pool, place, lambda: _as_file(picture.source, image))
+        self.sample.offer(KeptPicture(picture.name, digest, picture.defective, suffix, data))
         prepared = await _in_pool(
-            self._pool, place, lambda: prepare(image, revision.bank.recipe, revision.backbone.patch_size, revision.mask)
+            self._pool, place, lambda: prepare(image, revision.detector.recipe, revision.backbone.patch_size, revision.mask)
         )
+        self._waiting_statistics.append(await _in_pool(self._pool, place, lambda: measure_frame(prepared)))
         self.waiting.append(prepared)
         self._waiting_labels.append(picture.defective)
 
-    def settle(self, scores: list[float]) -> None:
-        """Take the scores of what was waiting, in order."""
+    def settle(self, scores: list[float], tokens: Sequence[Token | None] = ()) -> None:
+        """Take the scores, and the mean tokens as far as there are any, of what was waiting, in order."""
         for score, defective in zip(scores, self._waiting_labels, strict=True):
             self._scores[defective].append(score)
-        self.waiting, self._waiting_labels = [], []
+        known = tokens or [None] * len(scores)
+        for score, token, statistics, defective in zip(scores, known, self._waiting_statistics, self._waiting_labels, strict=True):
+            if not defective:
+                self.normal_frames.append(MeasuredFrame(statistics, token, score))
+        self.waiting, self._waiting_labels, self._waiting_statistics = [], [], []
 
     @property
     def normal_scores(self) -> tuple[float, ...]:
@@ -204,9 +220,14 @@ class CalibrationIntake:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What should be known about the pictures."""
-        if not self._twice:
-            return ()
-        return (f"{len(self._twice)} images were given twice and counted once, for example {self._twice[0]!r}.",)
+        words = [f"{len(self._twice)} images were given twice and counted once, for example {self._twice[0]!r}."] if self._twice else []
+        kept = self.sample.kept
+        if len(kept.pictures) < kept.given:
+            words.append(
+                f"{len(kept.pictures)} of {kept.given} images are kept with the revision, chosen at random; when its golden parts change, "
+                "these alone calibrate it. Raise limits.calibration_kept_images or limits.calibration_kept_bytes to keep more."
+            )
+        return tuple(words)
 
 
 def _check_name(name: str, place: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -13,8 +13,10 @@ from goldenpart.server.registry.manifest import GoldenPart
 from goldenpart.server.registry.store import Store, StoredRevision
 from goldenpart.server.runtime.backbones import Backbones
 from goldenpart.server.vision.backbones import Backbone
-from goldenpart.server.vision.bank import Bank
 from goldenpart.server.vision.calibration import Calibration
+from goldenpart.server.vision.detectors.base import Detector
+from goldenpart.server.vision.detectors.catalogue import open_detector
+from goldenpart.server.vision.drift import DriftReference, DriftScale
 from goldenpart.server.vision.mask import InspectionMask
 
 _log = structlog.get_logger(__name__)
@@ -26,20 +28,27 @@ class LoadedRevision:
 
     Attributes:
         category, revision: its name.
-        backbone: the network its bank was made with.
-        bank: searchable; by the device executor thread only.
+        backbone: the network its detector was fitted with.
+        detector: measures patches; on the device executor thread only.
         calibration: None if it has no threshold.
         mask: where to inspect; None = everywhere.
         golden_parts: by golden index.
+        drift: reference of the drift watch; None if the revision has none.
+        drift_scale: the same, to place frames on.
     """
 
     category: str
     revision: str
     backbone: Backbone
-    bank: Bank
+    detector: Detector
     calibration: Calibration | None
     mask: InspectionMask | None
     golden_parts: tuple[GoldenPart, ...]
+    drift: DriftReference | None = None
+    drift_scale: DriftScale = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "drift_scale", DriftScale(self.drift, self.calibration))  # frozen, and derived from the others
 
 
 class LoadedRevisions:
@@ -50,7 +59,7 @@ class LoadedRevisions:
     Args:
         store: where revisions are kept.
         backbones: loaded networks.
-        budget_bytes: for banks; the newest is kept even if it alone exceeds it.
+        budget_bytes: for banks and other detectors; the newest is kept even if it alone exceeds it.
     """
 
     def __init__(self, store: Store, backbones: Backbones, budget_bytes: int) -> None:
@@ -62,9 +71,9 @@ class LoadedRevisions:
 
     @property
     def bank_bytes(self) -> int:
-        """Memory that the banks take, in bytes. Any thread."""
+        """Memory that banks and other detectors take, in bytes. Any thread."""
         loaded = tuple(self._loaded.values())  # in one step: the metrics endpoint reads while the loop adds and drops
-        return sum(revision.bank.size_bytes for revision in loaded)
+        return sum(revision.detector.size_bytes for revision in loaded)
 
     async def get(self, category: str, revision: str = "") -> LoadedRevision:
         """Return a revision, loading it if need be; callers that want the same one share the load.
@@ -98,9 +107,9 @@ class LoadedRevisions:
         stored = await asyncio.to_thread(self._store.read, *key)
         backbone = await self._backbones.get(stored.manifest.recipe.backbone)
         check_backbone(stored, backbone)
-        bank = await asyncio.to_thread(Bank, stored.bank, stored.manifest.recipe, backbone.device)
-        _log.info("revision_loaded", category=key[0], revision=key[1], bank_bytes=bank.size_bytes)
-        return LoadedRevision(*key, backbone, bank, stored.calibration, stored.mask, stored.manifest.golden_parts)
+        detector = await asyncio.to_thread(open_detector, stored.detector_content, stored.manifest.recipe, backbone.device)
+        _log.info("revision_loaded", category=key[0], revision=key[1], bank_bytes=detector.size_bytes)
+        return LoadedRevision(*key, backbone, detector, stored.calibration, stored.mask, stored.manifest.golden_parts, stored.drift)
 
     def _finish(self, key: tuple[str, str], task: asyncio.Task[LoadedRevision]) -> None:
         wanted = self._loading.get(key) is task

@@ -6,40 +6,47 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar
+from dataclasses import dataclass, replace
 
 import structlog
 
 from goldenpart.server.errors import InvalidArgumentError, OnboardingInProgressError, RateNotAttainableError, RecipeError
 from goldenpart.server.registry.category_name import check_category_name
+from goldenpart.server.registry.challenge_gate import GateReport
 from goldenpart.server.registry.store import RevisionDraft, RevisionSummary, Store
 from goldenpart.server.runtime.backbones import Backbones
+from goldenpart.server.runtime.drift import measure_golden
 from goldenpart.server.runtime.executor import DeviceExecutor
+from goldenpart.server.runtime.feature_cache import FeatureCache
+from goldenpart.server.runtime.gate import RegressionGate
 from goldenpart.server.runtime.intake import CalibrationIntake, GoldenIntake, LabelledPicture, NamedPicture
+from goldenpart.server.runtime.learning import in_slices, left_out, score_waiting
 from goldenpart.server.runtime.loaded import LoadedRevision, LoadedRevisions
 from goldenpart.server.vision.backbones import Backbone
-from goldenpart.server.vision.bank import Bank
 from goldenpart.server.vision.calibration import Calibration, CalibrationMethod, ThresholdRequest, calibrate, calibrate_left_out
-from goldenpart.server.vision.fitting import BankBuilder, Progress, Shown, Stage, can_leave_one_out, left_out_scores
-from goldenpart.server.vision.inference import BATCH_PICTURES, Query, batches_of_one_shape, score_batch
+from goldenpart.server.vision.detectors.catalogue import open_builder
+from goldenpart.server.vision.drift import golden_reference, normal_reference
+from goldenpart.server.vision.fitting import Progress, Stage
+from goldenpart.server.vision.inference import BATCH_PICTURES
 from goldenpart.server.vision.mask import InspectionMask
-from goldenpart.server.vision.preparation import PreparedImage
-from goldenpart.server.vision.recipe import Recipe
+from goldenpart.server.vision.recipe import DetectorKind, Recipe
 
-Item = TypeVar("Item")
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class OnboardingLimits:
-    """What one onboarding may hold: pictures per Fit, per Calibrate, pixels per picture, encoded bytes of all golden parts."""
+    """What one onboarding may hold: pictures per Fit, per Calibrate, pixels per picture, encoded bytes of all golden parts.
+
+    Of the pictures of a Calibrate so many, and so many bytes of them, are kept with the revision.
+    """
 
     golden_parts: int
     calibration_images: int
     image_pixels: int
     golden_bytes: int
+    kept_images: int = 1000
+    kept_bytes: int = 256 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,17 +59,29 @@ class FitPlan:
     threshold: ThresholdRequest
     stage_only: bool
     etag: str
+    reuse_features: bool = False
+
+    @property
+    def stays_staged(self) -> bool:
+        """Whether the revision is not activated: by wish, or because a detector that Fit cannot calibrate would judge nothing."""
+        return self.stage_only or self.recipe.detector is DetectorKind.AUTOENCODER
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationPlan:
-    """Which revision to calibrate and how; an empty revision means the active one."""
+    """Which revision to calibrate and how; an empty revision means the active one.
+
+    With `gate` it is activated only if it does no worse on the challenge set, but for so many added false rejects.
+    """
 
     category: str
     revision: str
     threshold: ThresholdRequest
     stage_only: bool
     etag: str
+    gate: bool = False
+    added_false_rejects: int = 0
+    reuse_features: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,17 +92,19 @@ class OnboardingResult:
         revision: the new one.
         patches, patches_excluded: read, and left out by the mask, over all golden parts and angles; 0 for Calibrate.
         warnings: what a careful engineer should know.
+        gate: what a gate said; None without one.
     """
 
     revision: RevisionSummary
     patches: int
     patches_excluded: int
     warnings: tuple[str, ...]
+    gate: GateReport | None = None
 
 
 Event = Progress | OnboardingResult
-_CALIBRATE_METHODS = frozenset(CalibrationMethod) - {CalibrationMethod.LEAVE_ONE_OUT}
-_FIT_METHODS = frozenset(CalibrationMethod) - {CalibrationMethod.CONFORMAL, CalibrationMethod.F1_MAX}
+_CALIBRATE_METHODS = frozenset(CalibrationMethod) - {CalibrationMethod.LEAVE_ONE_OUT, CalibrationMethod.MANUAL}
+_FIT_METHODS = frozenset(CalibrationMethod) - {CalibrationMethod.CONFORMAL, CalibrationMethod.F1_MAX, CalibrationMethod.MANUAL}
 """Leave-one-out scores do not keep the promise of split-conformal, and no golden part is defective."""
 
 
@@ -97,6 +118,8 @@ class Onboarding:
         executor: owner of the device; onboarding runs there in slices between inspections.
         pool: threads for decoding.
         limits: what one onboarding may hold.
+        gate: compares revisions.
+        features: that plans may reuse.
     """
 
     def __init__(
@@ -107,6 +130,8 @@ class Onboarding:
         executor: DeviceExecutor,
         pool: ThreadPoolExecutor,
         limits: OnboardingLimits,
+        gate: RegressionGate,
+        features: FeatureCache,
     ) -> None:
         self._store = store
         self._backbones = backbones
@@ -114,6 +139,8 @@ class Onboarding:
         self._executor = executor
         self._pool = pool
         self._limits = limits
+        self._gate = gate
+        self._features = features
         self._busy: set[str] = set()
 
     async def fit(self, plan: FitPlan, pictures: AsyncIterator[NamedPicture]) -> AsyncGenerator[Event]:
@@ -129,34 +156,34 @@ class Onboarding:
         """
         check_category_name(plan.category)
         _check_method(plan.threshold, _FIT_METHODS, "Fit has the golden parts alone; leave the method out, and run Calibrate afterwards.")
-        with self._reserve(plan.category):
-            backbone = await self._backbones.get(plan.recipe.backbone)
+        with self.reserve(plan.category):
+            backbone = self._features.over(await self._backbones.get(plan.recipe.backbone), wanted=plan.reuse_features)
             _check_layers(plan.recipe, backbone)
             intake = GoldenIntake(plan.recipe, backbone.patch_size, plan.mask, self._pool, self._limits)
             async for picture in pictures:
                 await intake.add(picture)
                 yield Progress(Stage.RECEIVING, len(intake.images), 0)
             intake.check()
-            builder = BankBuilder(backbone, plan.recipe, intake.shown)
-            async for progress in self._in_slices(builder.steps()):
+            builder = open_builder(backbone, plan.recipe, intake.shown)
+            async for progress in in_slices(self._executor, builder.steps()):
                 yield progress
-            bank = await self._executor.run_slice(lambda: Bank(builder.content(), plan.recipe, backbone.device))
             scores: list[float] = []
-            async for score in self._left_out(bank, backbone, intake.shown):
+            async for score in left_out(self._executor, builder, backbone, intake.shown):
                 scores.append(score)
                 yield Progress(Stage.CALIBRATING, len(scores), len(intake.shown))
-            calibration, warnings = _calibrate_left_out(tuple(scores), plan.threshold)
+            calibration, warnings = _first_calibration(plan, tuple(scores))
             yield Progress(Stage.SAVING, 0, 1)
             draft = RevisionDraft(
                 category=plan.category,
                 recipe=plan.recipe,
                 backbone_digest=backbone.digest,
                 golden_images=tuple(intake.images),
-                bank=bank.content,
+                detector_content=builder.detector.content,
                 mask=plan.mask,
                 calibration=calibration,
+                drift=golden_reference(await measure_golden(self._executor, self._pool, builder.detector, backbone, intake.shown)),
             )
-            made = await asyncio.to_thread(self._store.add, draft, activate=not plan.stage_only, etag=plan.etag)
+            made = await asyncio.to_thread(self._store.add, draft, activate=not plan.stays_staged, etag=plan.etag)
             excluded = sum(picture.excluded for shown in intake.shown for picture in shown)
             _log.info("category_fitted", category=plan.category, revision=made.revision, golden_parts=len(intake.images))
             yield OnboardingResult(made, builder.patches, excluded, warnings)
@@ -175,29 +202,56 @@ class Onboarding:
             EtagMismatchError: the category changed meanwhile.
         """
         check_category_name(plan.category)
-        _check_method(
-            plan.threshold, _CALIBRATE_METHODS, "It belongs to Fit; Calibrate has images that are not in the bank: use conformal."
-        )
-        with self._reserve(plan.category):
+        _check_method(plan.threshold, _CALIBRATE_METHODS, "Calibrate has images that are not in the bank: use conformal.")
+        with self.reserve(plan.category):
             revision = await self._revisions.get(plan.category, plan.revision)
+            revision = replace(revision, backbone=self._features.over(revision.backbone, wanted=plan.reuse_features))
             intake = CalibrationIntake(revision, self._pool, self._limits)
             async for picture in pictures:
                 await intake.add(picture)
                 yield Progress(Stage.RECEIVING, intake.received, 0)
                 if len(intake.waiting) >= BATCH_PICTURES:
-                    await self._score_waiting(revision, intake)
-            await self._score_waiting(revision, intake)
+                    await score_waiting(self._executor, revision, intake)
+            await score_waiting(self._executor, revision, intake)
             yield Progress(Stage.CALIBRATING, intake.received, intake.received)
             calibration = calibrate(intake.normal_scores, intake.defective_scores, plan.threshold)
+            gate: GateReport | None = None
+            etag = plan.etag
+            if plan.gate or await self._is_held_back(revision):
+                etag = etag or self._store.etag(plan.category)  # what is compared with must still judge when the new one takes over
+                async for event in self._gate.compare(
+                    replace(revision, calibration=calibration), revision.revision, plan.added_false_rejects
+                ):
+                    if isinstance(event, GateReport):
+                        gate = event
+                    else:
+                        yield event
             yield Progress(Stage.SAVING, 0, 1)
             made = await asyncio.to_thread(
-                self._store.derive, plan.category, revision.revision, calibration, activate=not plan.stage_only, etag=plan.etag
+                self._store.derive,
+                plan.category,
+                revision.revision,
+                calibration,
+                activate=not plan.stage_only,
+                etag=etag,
+                drift=normal_reference(revision.drift, intake.normal_frames),
+                images=intake.sample.kept,
+                gate=gate,
             )
             _log.info("category_calibrated", category=plan.category, revision=made.revision, threshold=calibration.threshold)
-            yield OnboardingResult(made, 0, 0, intake.warnings)
+            yield OnboardingResult(made, 0, 0, intake.warnings, gate)
+
+    async def _is_held_back(self, revision: LoadedRevision) -> bool:
+        summary = await asyncio.to_thread(self._store.revision, revision.category, revision.revision)
+        return summary.gate is not None and summary.gate.holds_back
 
     @contextmanager
-    def _reserve(self, category: str) -> Iterator[None]:
+    def reserve(self, category: str) -> Iterator[None]:
+        """Keep a category to one onboarding.
+
+        Raises:
+            OnboardingInProgressError: another call has it.
+        """
         if category in self._busy:
             raise OnboardingInProgressError(
                 f"Category {category} is being fitted or calibrated by another call; try again when that has ended.", category=category
@@ -207,25 +261,6 @@ class Onboarding:
             yield
         finally:
             self._busy.discard(category)
-
-    async def _in_slices(self, steps: Iterator[Item]) -> AsyncIterator[Item]:
-        """Advance a generator on the executor thread, one step at a time."""
-        while (step := await self._executor.run_slice(lambda: next(steps, None))) is not None:
-            yield step
-
-    async def _left_out(self, bank: Bank, backbone: Backbone, shown: list[Shown]) -> AsyncIterator[float]:
-        if can_leave_one_out(bank.content):
-            async for score in self._in_slices(left_out_scores(bank, backbone, shown)):
-                yield score
-
-    async def _score_waiting(self, revision: LoadedRevision, intake: CalibrationIntake) -> None:
-        waiting: list[PreparedImage] = intake.waiting
-        scores: dict[int, float] = {}
-        for places in batches_of_one_shape(waiting):
-            queries = [Query(revision.bank, waiting[place]) for place in places]
-            answers = await self._executor.run_slice(partial(score_batch, revision.backbone, queries))
-            scores.update({place: answer.scored.score for place, answer in zip(places, answers, strict=True)})
-        intake.settle([scores[place] for place in range(len(waiting))])
 
 
 def _check_method(request: ThresholdRequest, known: frozenset[CalibrationMethod], way_out: str) -> None:
@@ -240,6 +275,15 @@ def _check_layers(recipe: Recipe, backbone: Backbone) -> None:
         backbone.dimension(recipe.layers)
     except ValueError as error:
         raise RecipeError(f"layers are {list(recipe.layers)[:8]}: {error}.", field="recipe.layers") from error
+
+
+def _first_calibration(plan: FitPlan, scores: tuple[float, ...]) -> tuple[Calibration | None, tuple[str, ...]]:
+    if plan.recipe.detector is DetectorKind.AUTOENCODER:
+        return None, (
+            "The revision is staged and has no threshold: an autoencoder is not trained once more for each golden part that is left out. "
+            "Run Calibrate on this revision with normal images; that activates it.",
+        )
+    return _calibrate_left_out(scores, plan.threshold)
 
 
 def _calibrate_left_out(scores: tuple[float, ...], request: ThresholdRequest) -> tuple[Calibration | None, tuple[str, ...]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from safetensors.numpy import save as save_tensors
 from scipy import special
 
 from goldenpart.server.errors import InvalidArgumentError, RevisionDamagedError
+from goldenpart.server.vision.detectors.base import NearestPatch, PatchDistances, Picture, Tensors
 from goldenpart.server.vision.recipe import Metric, Recipe
 from goldenpart.server.vision.search import VectorSearch, open_search
 
@@ -42,10 +44,12 @@ class BankContent:
 
     def to_bytes(self) -> bytes:
         """Serialise as safetensors; the same content gives the same bytes."""
-        tensors: dict[str, npt.NDArray[Any]] = {"vectors": self.vectors, "origins": self.origins, "radius": np.array([self.radius])}
-        if self.centre is not None:
-            tensors["centre"] = self.centre
-        return save_tensors(tensors)
+        return save_tensors(dict(self.tensors()))
+
+    def tensors(self) -> Tensors:
+        """See `DetectorContent.tensors`."""
+        centre = {} if self.centre is None else {"centre": self.centre}
+        return {"vectors": self.vectors, "origins": self.origins, "radius": np.array([self.radius]), **centre}
 
     @classmethod
     def from_bytes(cls, data: bytes) -> BankContent:
@@ -55,12 +59,25 @@ class BankContent:
             RevisionDamagedError: it is something else.
         """
         try:
-            tensors = load_tensors(data)
+            return cls.from_tensors(load_tensors(data))
+        except RevisionDamagedError:
+            raise
+        except Exception as error:  # safetensors raises its own and struct's errors
+            raise RevisionDamagedError(f"The bank cannot be read: {error}.", file="bank.safetensors") from error
+
+    @classmethod
+    def from_tensors(cls, tensors: Tensors) -> BankContent:
+        """Read what `tensors` returned.
+
+        Raises:
+            RevisionDamagedError: it is something else.
+        """
+        try:
             vectors, origins = tensors["vectors"], tensors["origins"]
             radius = float(tensors["radius"][0])
             centre = tensors.get("centre")
             sound = _is_sound(vectors, origins) and (centre is None or (centre.dtype == np.float32 and centre.shape == vectors.shape[1:]))
-        except Exception as error:  # safetensors raises its own and struct's errors
+        except (KeyError, IndexError, ValueError, TypeError) as error:
             raise RevisionDamagedError(f"The bank cannot be read: {error}.", file="bank.safetensors") from error
         if not sound:
             raise RevisionDamagedError("The bank's tensors do not have the shapes, types and order of a bank.", file="bank.safetensors")
@@ -86,11 +103,21 @@ class PatchNeighbours:
 
 @dataclass(slots=True, eq=False)
 class Bank:
-    """A bank that can be searched. Immutable after construction; search belongs to the device executor thread."""
+    """A detector that searches a bank. Immutable after construction; search belongs to the device executor thread.
+
+    Attributes:
+        content: what is searched.
+        recipe: neighbours, metric, re-weighting, kind of search.
+        device: where it is searched.
+        left_out: a golden part whose vectors, all rotations, are not found; None = all are.
+        reads_backbone: True.
+    """
 
     content: BankContent
     recipe: Recipe
     device: torch.device
+    left_out: int | None = field(default=None, init=False)
+    reads_backbone: bool = field(default=True, init=False)
     _search: VectorSearch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,47 +128,76 @@ class Bank:
         """Memory the vectors and their origins take, in bytes."""
         return self.content.vectors.nbytes + self.content.origins.nbytes
 
-    def neighbours(self, queries: Vectors, without_golden: int | None = None) -> PatchNeighbours:
+    @property
+    def leaves_out(self) -> bool:
+        """Whether at least two golden parts have vectors in the bank, so that `without` leaves something."""
+        return len(np.unique(self.content.origins[:, GOLDEN])) > 1
+
+    def without(self, golden: int) -> Bank:
+        """Return the same bank less the vectors of a golden part; memory is shared.
+
+        A bank thinned with the part in it may lack neighbours the part stood for, so distances err on the high, careful side.
+        """
+        rest = copy.copy(self)
+        rest.left_out = golden
+        return rest
+
+    def measure(self, pictures: Sequence[Picture]) -> list[PatchDistances]:
+        """See `Detector.measure`. All patches are searched in one go: one matrix product instead of many."""
+        vectors = [picture.vectors(self.recipe, self.content.centre) for picture in pictures]
+        found = self.neighbours(np.concatenate(vectors))
+        ends = np.cumsum([len(patches) for patches in vectors])[:-1]
+        pieces = zip(vectors, np.split(found.distances, ends), np.split(found.rows, ends), strict=True)
+        return [self._describe(patches, PatchNeighbours(distances, rows)) for patches, distances, rows in pieces]
+
+    def neighbours(self, queries: Vectors) -> PatchNeighbours:
         """Find the recipe's number of neighbours of each query, fewer if the bank is smaller.
 
         Args:
             queries: (Q, D) float32, normalised as the bank is.
-            without_golden: a golden part whose vectors, all rotations, must not be found.
 
         Raises:
-            InvalidArgumentError: the bank holds nothing but that golden part.
+            InvalidArgumentError: the bank holds nothing but the golden part that is left out.
         """
-        skip = self._skipped(without_golden)
+        skip = self._skipped()
         available = len(self.content.vectors) - len(skip or ())
         hits = self._search.search(queries, min(self.recipe.neighbours, available), skip)
         return PatchNeighbours(_to_metric(hits.squared, self.recipe.metric), hits.rows)
 
-    def reweighting(self, query: Vectors, row: int, distance: float, without_golden: int | None = None) -> float:
+    def reweighting(self, query: Vectors, row: int, distance: float) -> float:
         """PatchCore's factor for the image score (Roth et al., CVPR 2022, equation 7).
 
         Args:
             query: (D,) float32, the most anomalous patch.
-            row: its nearest bank vector m*.
+            row: its nearest bank vector m*, whose neighbours do not come from the golden part that is left out either.
             distance: between the two.
-            without_golden: as in `neighbours`; its vectors are no neighbours of m* either.
 
         Returns:
             1 - exp(distance) / sum of exp(distance to m) over m* and the neighbours of m*, in [0, 1).
         """
-        skip = self._skipped(without_golden)
+        skip = self._skipped()
         count = min(self.recipe.reweight_neighbours, len(self.content.vectors) - len(skip or ()))
         around = self._search.search(self.content.vectors[row : row + 1], count, skip).rows[0]
         squared = np.square(self.content.vectors[around] - query).sum(axis=1)
         distances = _to_metric(squared, self.recipe.metric).astype(np.float64)
         return float(1.0 - np.exp(-special.logsumexp(distances - distance)))
 
-    def _skipped(self, golden: int | None) -> range | None:
-        if golden is None:
+    def _describe(self, vectors: Vectors, found: PatchNeighbours) -> PatchDistances:
+        distances = found.distances.mean(axis=1)
+        worst = int(distances.argmax())
+        row, nearest = int(found.rows[worst, 0]), float(found.distances[worst, 0])
+        factor = self.reweighting(vectors[worst], row, nearest) if self.recipe.reweight_neighbours else 1.0
+        golden, angle, patch_row, patch_column = (int(value) for value in self.content.origins[row])
+        patch = NearestPatch(golden, self.recipe.angles_deg[angle], patch_row, patch_column, nearest)
+        return PatchDistances(distances, patch, factor, self.content.origins[found.rows[:, 0]], found.distances[:, 0])
+
+    def _skipped(self) -> range | None:
+        if self.left_out is None:
             return None
-        skip = self._rows_of(golden)
+        skip = self._rows_of(self.left_out)
         if len(skip) == len(self.content.vectors):
             raise InvalidArgumentError(
-                f"All {len(skip)} vectors of the bank come from golden part {golden}; without it nothing is left to compare with. "
+                f"All {len(skip)} vectors of the bank come from golden part {self.left_out}; without it nothing is left to compare with. "
                 "Give at least 2 golden parts that differ.",
                 field="images",
             )

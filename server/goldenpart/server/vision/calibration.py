@@ -31,6 +31,7 @@ class CalibrationMethod(StrEnum):
     F1_MAX = "f1_max"
     LEAVE_ONE_OUT = "leave_one_out"
     TOLERANCE_LIMIT = "tolerance_limit"
+    MANUAL = "manual"
 
 
 class Judgement(StrEnum):

@@ -32,7 +32,24 @@ def extract_tokens(backbone: Backbone, pixels: Sequence[npt.NDArray[np.uint8]], 
     images = batch.permute(0, 3, 1, 2).to(torch.float32)  # (B, 3, H, W), channels last in memory
     scale = torch.tensor(backbone.std, device=backbone.device) * 255.0
     shift = torch.tensor(backbone.mean, device=backbone.device) * 255.0
-    return backbone.patch_tokens((images - shift[:, None, None]) / scale[:, None, None], layers)
+    tokens = backbone.patch_tokens((images - shift[:, None, None]) / scale[:, None, None], layers)
+    if tokens.is_cuda:
+        torch.cuda.synchronize(tokens.device)  # whoever comes next would wait anyway, and the pass is timed by itself
+    return tokens
+
+
+def mean_token(tokens: torch.Tensor, prepared: PreparedImage) -> Vectors:
+    """Average a picture's tokens over its inspected patches: what a drift of the whole picture moves. Device executor thread only.
+
+    Args:
+        tokens: (h, w, D) float32.
+        prepared: the picture they came from.
+
+    Returns:
+        (D,) float32.
+    """
+    kept = torch.from_numpy(prepared.inspected).to(tokens.device, tokens.dtype)  # (h, w)
+    return np.asarray((torch.einsum("hwd,hw->d", tokens, kept) / kept.sum()).cpu().numpy(), np.float32)
 
 
 def to_vectors(tokens: torch.Tensor, prepared: PreparedImage, recipe: Recipe, centre: Vectors | None = None) -> Vectors:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 import numpy as np
 
 from goldenpart.server.vision.backbones import Backbone
 from goldenpart.server.vision.bank import GOLDEN, Bank, BankContent, Origins
 from goldenpart.server.vision.coreset import VectorSampler, open_sampler
+from goldenpart.server.vision.detectors.base import Detector
 from goldenpart.server.vision.features import Vectors, extract_tokens, to_vectors
 from goldenpart.server.vision.inference import Query, batches_of_one_shape, score_batch
 from goldenpart.server.vision.preparation import PreparedImage
@@ -27,8 +29,11 @@ class Stage(StrEnum):
     RECEIVING = "receiving"
     EMBEDDING = "embedding"
     CORESET = "coreset"
+    TRAINING = "training"
     CALIBRATING = "calibrating"
     SAVING = "saving"
+    COMPARING = "comparing"
+    GATING = "gating"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,39 @@ class Progress:
     stage: Stage
     done: int
     total: int
+
+
+class LeavesOut(Protocol):
+    """Knows what would have been learned without one of the golden parts."""
+
+    def without(self, golden: int) -> Detector:
+        """Return the detector less a golden part at all its angles. Device executor thread only.
+
+        Raises:
+            InvalidArgumentError: without it nothing is left.
+        """
+
+
+class DetectorBuilder(LeavesOut, Protocol):
+    """Fits a detector slice by slice, so that inspections can come between. Device executor thread only, but for construction.
+
+    The same golden parts, recipe and backbone give the same content, byte for byte.
+    """
+
+    @property
+    def patches(self) -> int:
+        """Patches of all golden parts and angles that are inspected."""
+
+    def steps(self) -> Iterator[Progress]:
+        """Do the work; every `next` takes well under a second on a CPU with `compact`."""
+
+    @property
+    def detector(self) -> Detector:
+        """What was fitted, once `steps` is exhausted."""
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether `without` is to be had in reasonable time, once `steps` is exhausted."""
 
 
 class BankBuilder:
@@ -55,6 +93,7 @@ class BankBuilder:
         self._shown = [picture for shown in golden_parts for picture in shown]
         self._origins = _number_patches(golden_parts)
         self._centre: Vectors | None = None
+        self._bank: Bank | None = None
         self._sampler: VectorSampler = open_sampler(recipe, len(self._origins), backbone.device)
 
     @property
@@ -65,7 +104,7 @@ class BankBuilder:
     def steps(self) -> Iterator[Progress]:
         """Do the work; every `next` takes well under a second on a CPU with `compact`."""
         if self._recipe.metric is Metric.CENTRED_COSINE:
-            yield from self._find_centre()
+            self._centre = yield from find_centre(self._backbone, self._recipe, self._shown)
         starts = np.cumsum([0, *(int(picture.inspected.sum()) for picture in self._shown)])
         offset, done = 0 if self._centre is None else len(self._shown), 0
         for places in batches_of_one_shape(self._shown):
@@ -78,19 +117,22 @@ class BankBuilder:
             yield Progress(Stage.EMBEDDING, offset + done, offset + len(self._shown))
         for thinning in self._sampler.finish():
             yield Progress(Stage.CORESET, thinning.done, thinning.total)
+        self._bank = Bank(self.content(), self._recipe, self._backbone.device)
 
-    def _find_centre(self) -> Iterator[Progress]:
-        """Average all inspected tokens in a pass of its own, so that memory stays at one batch."""
-        plain = dataclasses.replace(self._recipe, metric=Metric.EUCLIDEAN)
-        total = np.zeros(self._backbone.dimension(self._recipe.layers), np.float64)
-        done = 0
-        for places in batches_of_one_shape(self._shown):
-            tokens = extract_tokens(self._backbone, [self._shown[place].pixels for place in places], self._recipe.layers)
-            for place, grid in zip(places, tokens, strict=True):
-                total += to_vectors(grid, self._shown[place], plain).sum(axis=0, dtype=np.float64)
-            done += len(places)
-            yield Progress(Stage.EMBEDDING, done, 2 * len(self._shown))
-        self._centre = (total / self.patches).astype(np.float32)
+    @property
+    def detector(self) -> Bank:
+        """See `DetectorBuilder.detector`."""
+        assert self._bank is not None, "steps come first"
+        return self._bank
+
+    @property
+    def leaves_out(self) -> bool:
+        """See `DetectorBuilder.leaves_out`."""
+        return self.detector.leaves_out
+
+    def without(self, golden: int) -> Bank:
+        """See `LeavesOut.without`."""
+        return self.detector.without(golden)
 
     def content(self) -> BankContent:
         """Return the bank once `steps` is exhausted."""
@@ -98,13 +140,30 @@ class BankBuilder:
         return BankContent(vectors, self._origins[rows], self._sampler.radius, self._centre)
 
 
-def left_out_scores(bank: Bank, backbone: Backbone, golden_parts: Sequence[Shown]) -> Iterator[float]:
-    """Score every golden part, unrotated, against the bank without its own vectors at any angle. Device executor thread only.
+def find_centre(backbone: Backbone, recipe: Recipe, pictures: Sequence[PreparedImage]) -> Generator[Progress, None, Vectors]:
+    """Average all inspected tokens in a pass of its own, so that memory stays at one batch. Device executor thread only.
 
-    A bank thinned with the part in it may lack neighbours the part stood for, so the scores err on the high, careful side.
+    Returns:
+        (D,) float32.
     """
+    plain = dataclasses.replace(recipe, metric=Metric.EUCLIDEAN)
+    total = np.zeros(backbone.dimension(recipe.layers), np.float64)
+    done = count = 0
+    for places in batches_of_one_shape(pictures):
+        tokens = extract_tokens(backbone, [pictures[place].pixels for place in places], recipe.layers)
+        for place, grid in zip(places, tokens, strict=True):
+            vectors = to_vectors(grid, pictures[place], plain)
+            total += vectors.sum(axis=0, dtype=np.float64)
+            count += len(vectors)
+        done += len(places)
+        yield Progress(Stage.EMBEDDING, done, 2 * len(pictures))
+    return (total / count).astype(np.float32)
+
+
+def left_out_scores(fitted: LeavesOut, backbone: Backbone, golden_parts: Sequence[Shown]) -> Iterator[float]:
+    """Score every golden part, unrotated, by what was learned from the others. Device executor thread only."""
     for index, shown in enumerate(golden_parts):
-        yield score_batch(backbone, [Query(bank, shown[0], without_golden=index)])[0].scored.score
+        yield score_batch(backbone, [Query(fitted.without(index), shown[0])])[0].scored.score
 
 
 def can_leave_one_out(bank: BankContent) -> bool:

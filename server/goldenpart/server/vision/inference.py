@@ -1,4 +1,4 @@
-"""One backbone pass over pictures of one shape, of any mix of categories, and the search of each in its own bank."""
+"""One backbone pass over pictures of one shape, of any mix of categories, and what the detector of each says."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-import numpy as np
+import torch
 
 from goldenpart.server.vision.backbones import Backbone
-from goldenpart.server.vision.bank import Bank, PatchNeighbours
-from goldenpart.server.vision.features import Vectors, extract_tokens, to_vectors
+from goldenpart.server.vision.detectors.base import Detector, Picture
+from goldenpart.server.vision.features import Vectors, extract_tokens, mean_token
 from goldenpart.server.vision.preparation import PreparedImage
-from goldenpart.server.vision.scoring import ScoredImage, score_neighbours
+from goldenpart.server.vision.scoring import ScoredImage, score_patches
 
 BATCH_PICTURES = 8
 """Pictures of one pass outside inspection. Fixed, because the same batches give the same floats, and so the same bank, byte for byte."""
@@ -21,17 +21,15 @@ BATCH_PICTURES = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """A picture and the bank it is compared with.
+    """A picture and what judges it.
 
     Attributes:
-        bank: of its category.
+        detector: of its category.
         prepared: the picture.
-        without_golden: a golden part to leave out of the search.
     """
 
-    bank: Bank
+    detector: Detector
     prepared: PreparedImage
-    without_golden: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,41 +39,57 @@ class ScoredQuery:
     Attributes:
         scored: score and map.
         backbone_s: time of the pass it was part of, in seconds.
-        search_s: time of the search of all queries to the same bank.
+        search_s: time the detector took for all queries to it.
+        token: (D,) float32, the picture's mean token; None for a detector that does not read the backbone.
     """
 
     scored: ScoredImage
     backbone_s: float
     search_s: float
+    token: Vectors | None = None
 
 
 def score_batch(backbone: Backbone, queries: Sequence[Query]) -> list[ScoredQuery]:
     """Score pictures of one shape whose recipes read the same layers. Device executor thread only.
 
     Args:
-        backbone: the network all banks were made with.
+        backbone: the network all detectors were fitted with.
         queries: at least one; all `prepared.pixels` of equal shape.
 
     Returns:
         One answer per query, in order.
+
+    Raises:
+        InvalidArgumentError: a detector cannot judge pictures of that shape.
     """
     started = time.perf_counter()
-    tokens = extract_tokens(backbone, [query.prepared.pixels for query in queries], queries[0].bank.recipe.layers)
-    vectors = [
-        to_vectors(grid, query.prepared, query.bank.recipe, query.bank.content.centre) for grid, query in zip(tokens, queries, strict=True)
-    ]
+    pictures = embed(backbone, queries)
     backbone_s = time.perf_counter() - started
     answers: dict[int, ScoredQuery] = {}
-    for places in _by_bank(queries):
+    for places in _by_detector(queries):
         started = time.perf_counter()
-        found = _search_together([queries[place] for place in places], [vectors[place] for place in places])
-        scored = [
-            score_neighbours(queries[place].bank, neighbours, vectors[place], queries[place].prepared, queries[place].without_golden)
-            for place, neighbours in zip(places, found, strict=True)
-        ]
+        detector = queries[places[0]].detector
+        measured = detector.measure([pictures[place] for place in places])
+        scored = [score_patches(answer, queries[place].prepared, detector.recipe) for place, answer in zip(places, measured, strict=True)]
         search_s = time.perf_counter() - started
-        answers.update({place: ScoredQuery(answer, backbone_s, search_s) for place, answer in zip(places, scored, strict=True)})
+        answers.update(
+            {
+                place: ScoredQuery(answer, backbone_s, search_s, _mean_token(pictures[place]))
+                for place, answer in zip(places, scored, strict=True)
+            }
+        )
     return [answers[place] for place in range(len(queries))]
+
+
+def embed(backbone: Backbone, queries: Sequence[Query]) -> list[Picture]:
+    """Run the backbone on the pictures of one shape whose detectors read it; no pass if none does. Device executor thread only."""
+    reading = [place for place, query in enumerate(queries) if query.detector.reads_backbone]
+    found: dict[int, torch.Tensor] = {}
+    if reading:
+        layers = queries[reading[0]].detector.recipe.layers
+        tokens = extract_tokens(backbone, [queries[place].prepared.pixels for place in reading], layers)
+        found = dict(zip(reading, tokens, strict=True))
+    return [Picture(query.prepared, found.get(place)) for place, query in enumerate(queries)]
 
 
 def batches_of_one_shape(pictures: Iterable[PreparedImage]) -> Iterator[list[int]]:
@@ -89,16 +103,12 @@ def batches_of_one_shape(pictures: Iterable[PreparedImage]) -> Iterator[list[int
             yield batch
 
 
-def _by_bank(queries: Sequence[Query]) -> list[list[int]]:
-    groups: dict[tuple[int, int | None], list[int]] = {}
+def _by_detector(queries: Sequence[Query]) -> list[list[int]]:
+    groups: dict[int, list[int]] = {}
     for place, query in enumerate(queries):
-        groups.setdefault((id(query.bank), query.without_golden), []).append(place)
+        groups.setdefault(id(query.detector), []).append(place)
     return list(groups.values())
 
 
-def _search_together(queries: Sequence[Query], vectors: Sequence[Vectors]) -> list[PatchNeighbours]:
-    """Search all patches of queries to one bank in one go: one matrix product instead of many."""
-    found = queries[0].bank.neighbours(np.concatenate(vectors), queries[0].without_golden)
-    ends = np.cumsum([len(patches) for patches in vectors])[:-1]
-    pieces = zip(np.split(found.distances, ends), np.split(found.rows, ends), strict=True)
-    return [PatchNeighbours(distances, rows) for distances, rows in pieces]
+def _mean_token(picture: Picture) -> Vectors | None:
+    return None if picture.tokens is None else mean_token(picture.tokens, picture.prepared)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import cv2
@@ -11,20 +10,23 @@ import numpy.typing as npt
 
 from goldenpart.server.errors import ImageError, MaskError
 from goldenpart.server.vision.image import EncodedImage, ImageSource, decode, read_size
+from goldenpart.server.vision.polygons import Polygon, check_polygon, fill
+from goldenpart.server.vision.zones import Zone, ZoneKind, Zones
+
+__all__ = ["BoolGrid", "InspectionMask", "Polygon", "read_mask_image"]
 
 BoolGrid = npt.NDArray[np.bool_]
-Polygon = tuple[tuple[float, float], ...]
-"""Vertices (x, y) as fractions of width and height."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InspectionMask:
-    """Areas that are inspected.
+    """Areas that are inspected, and zones with rules of their own. What is inspected lies inside the image's and the polygons' areas.
 
     Attributes:
-        image: (H, W) bool, True = inspected; None if the mask is drawn as polygons.
+        image: (H, W) bool, True = inspected; None if nothing was drawn.
         include: polygons inside which is inspected; none means everywhere.
         ignore: polygons inside which nothing is inspected; wins over `include`.
+        zones: where the polygons come from, see `of_zones`; None if they have no names.
 
     Raises:
         MaskError: a vertex is not finite or outside [0, 1], a polygon has fewer than 3 vertices, or nothing is left to inspect.
@@ -33,13 +35,46 @@ class InspectionMask:
     image: BoolGrid | None = None
     include: tuple[Polygon, ...] = ()
     ignore: tuple[Polygon, ...] = ()
+    zones: Zones | None = None
 
     def __post_init__(self) -> None:
         for kind, polygons in (("include", self.include), ("ignore", self.ignore)):
             for number, polygon in enumerate(polygons):
-                _check_polygon(polygon, f"mask.polygons.{kind}[{number}]")
+                check_polygon(polygon, f"mask.polygons.{kind}[{number}]")
         if self.image is not None and not self.image.any():
             raise MaskError("The mask image is 0 everywhere; nothing would be inspected. Anything but 0 is inspected.", field="mask.image")
+        if self.zones is not None and (self.include, self.ignore) != (self.zones.include, self.zones.ignore):
+            raise ValueError("a mask with zones takes its polygons from them; make it with of_zones")
+
+    @classmethod
+    def of_zones(cls, zones: Zones, image: BoolGrid | None = None) -> InspectionMask:
+        """Make a mask of zones, and of a drawn one within which they hold."""
+        return cls(image, zones.include, zones.ignore, zones)
+
+    @property
+    def restricts(self) -> bool:
+        """Whether some place may not be inspected."""
+        return self.image is not None or bool(self.include or self.ignore)
+
+    @property
+    def is_mask(self) -> bool:
+        """Whether a revision with it counts as masked: without zones always, with zones if they restrict where is inspected."""
+        return self.zones is None or self.restricts
+
+    @property
+    def as_zones(self) -> Zones:
+        """The zones, or the nameless polygons as zones called include-1, ignore-1, ..."""
+        if self.zones is not None:
+            return self.zones
+        kinds = ((ZoneKind.INCLUDE, self.include), (ZoneKind.IGNORE, self.ignore))
+        numbered = ((kind, number, polygon) for kind, polygons in kinds for number, polygon in enumerate(polygons, 1))
+        return Zones(tuple(Zone(f"{kind}-{number}", kind, polygon) for kind, number, polygon in numbered))
+
+    def inspects_as(self, other: InspectionMask) -> bool:
+        """Whether both leave out the same places, so that a detector fitted with one judges with the other."""
+        images = (self.image, other.image)
+        same_image = images[0] is images[1] or (images[0] is not None and images[1] is not None and np.array_equal(images[0], images[1]))
+        return same_image and set(self.include) == set(other.include) and set(self.ignore) == set(other.ignore)
 
     def render(self, width_px: int, height_px: int) -> BoolGrid:
         """Draw the mask at a size.
@@ -47,15 +82,13 @@ class InspectionMask:
         Returns:
             (height_px, width_px) bool, True = inspected.
         """
-        if self.image is not None:
-            grey = self.image.astype(np.uint8)
-            return np.asarray(cv2.resize(grey, (width_px, height_px), interpolation=cv2.INTER_NEAREST), np.bool_)
         canvas = np.full((height_px, width_px), 0 if self.include else 1, np.uint8)
-        scale = np.array([width_px, height_px], np.float64)
         for polygons, value in ((self.include, 1), (self.ignore, 0)):
             for polygon in polygons:
-                vertices = np.rint(np.array(polygon) * scale - 0.5).astype(np.int32)
-                cv2.fillPoly(canvas, [vertices], value)
+                fill(canvas, polygon, value, width_px, height_px)
+        if self.image is not None:
+            drawn = cv2.resize(self.image.astype(np.uint8), (width_px, height_px), interpolation=cv2.INTER_NEAREST)
+            canvas &= np.asarray(drawn, np.uint8)
         return canvas.astype(np.bool_)
 
 
@@ -77,13 +110,3 @@ def read_mask_image(source: ImageSource, max_pixels: int) -> BoolGrid:
         deep = cv2.imdecode(np.frombuffer(source.data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
         return np.asarray(np.asarray(deep, np.uint16).any(axis=2), np.bool_)
     return np.asarray(pixels.any(axis=2), np.bool_)
-
-
-def _check_polygon(polygon: Polygon, field: str) -> None:
-    if len(polygon) < 3:
-        raise MaskError(f"{field} has {len(polygon)} vertices; a polygon needs at least 3.", field=field)
-    for x, y in polygon:
-        if not (math.isfinite(x) and math.isfinite(y) and 0 <= x <= 1 and 0 <= y <= 1):
-            raise MaskError(
-                f"{field} has the vertex ({x}, {y}); coordinates are fractions of the image's width and height, from 0 to 1.", field=field
-            )

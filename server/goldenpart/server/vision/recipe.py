@@ -47,6 +47,20 @@ class SearchIndex(StrEnum):
     IVF = "ivf"
 
 
+class DetectorKind(StrEnum):
+    """What is learned of the golden parts."""
+
+    BANK = "bank"
+    GAUSSIAN = "gaussian"
+    SUBSPACE = "subspace"
+    AUTOENCODER = "autoencoder"
+    ENSEMBLE = "ensemble"
+
+
+ENSEMBLE_MEMBERS = (DetectorKind.BANK, DetectorKind.GAUSSIAN, DetectorKind.SUBSPACE)
+"""Detectors that can leave a golden part out, and so can be ranked by distances of good patches they have not seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """All knobs, resolved. The defaults are the preset ``default``.
@@ -72,6 +86,12 @@ class Recipe:
         heatmap_sigma_px: Gaussian blur of the heat map in pixels of the resized image.
         region_min_area_px: smaller regions are not reported.
         seed: of everything random in Fit.
+        detector: what is learned.
+        gaussian_dimensions: feature dimensions of ``gaussian``, drawn by the seed.
+        subspace_variance: share of the variance that the axes of ``subspace`` keep.
+        subspace_components: number of those axes; 0 means `subspace_variance` counts.
+        autoencoder_steps: of training.
+        ensemble_detectors: the two of ``ensemble``.
     """
 
     backbone: str = "compact"
@@ -94,6 +114,12 @@ class Recipe:
     heatmap_sigma_px: float = 4.0
     region_min_area_px: int = 1
     seed: int = 0
+    detector: DetectorKind = DetectorKind.BANK
+    gaussian_dimensions: int = 100
+    subspace_variance: float = 0.99
+    subspace_components: int = 0
+    autoencoder_steps: int = 800
+    ensemble_detectors: tuple[DetectorKind, ...] = (DetectorKind.BANK, DetectorKind.SUBSPACE)
 
     def __post_init__(self) -> None:
         for name, low, high in _RANGES:
@@ -123,6 +149,12 @@ class Recipe:
             raise RecipeError("rotations_deg takes at most 72 angles between -360 and 360.", field="recipe.rotations_deg")
         if any(layer < 1 for layer in self.layers) or len(set(self.layers)) != len(self.layers):
             raise RecipeError(f"layers are {list(self.layers)}; they must differ and start at 1.", field="recipe.layers")
+        members = self.ensemble_detectors
+        if len(members) != 2 or len(set(members)) != 2 or not set(members) <= set(ENSEMBLE_MEMBERS):
+            raise RecipeError(
+                f"ensemble_detectors are {', '.join(members) or 'none'}; give two different ones of {', '.join(ENSEMBLE_MEMBERS)}.",
+                field="recipe.ensemble_detectors",
+            )
 
     @property
     def angles_deg(self) -> tuple[float, ...]:
@@ -149,6 +181,10 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("heatmap_sigma_px", 0.0, 64.0),
     ("region_min_area_px", 0, 1_000_000_000),
     ("seed", 0, 2**63 - 1),
+    ("gaussian_dimensions", 2, 512),
+    ("subspace_variance", 0.5, 0.9999),
+    ("subspace_components", 0, 4096),
+    ("autoencoder_steps", 10, 5000),
 )
 
 SEED = Recipe(
@@ -167,9 +203,9 @@ SEED = Recipe(
 def default_recipe(backbone: str) -> Recipe:
     """Return the preset ``default`` for a backbone.
 
-    `compact` was trained on small pictures, so it gets fewer pixels; and fewer vectors, because its forward is so quick that the search of
-    10,000 would take most of the time (artifacts/reports/inspect_ratio.md).
+    `compact` was trained on small pictures, so it gets fewer pixels (its model card compares resolutions); and fewer vectors, because its
+    forward is so quick that the search of 10,000 would take most of the time (artifacts/reports/inspect_ratio.md).
     """
     if backbone == "compact":
-        return Recipe(backbone=backbone, resolution_px=256, coreset_vectors=2_000)
+        return Recipe(backbone=backbone, resolution_px=384, coreset_vectors=2_000)
     return Recipe(backbone=backbone)

@@ -1,4 +1,4 @@
-"""From patch neighbours to the score of an image and the reason for it."""
+"""From patch distances to the score of an image and the reason for it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from goldenpart.server.vision.bank import ANGLE, COLUMN, GOLDEN, ROW, Bank, PatchNeighbours
-from goldenpart.server.vision.features import Vectors
+from goldenpart.server.vision.detectors.base import PatchDistances
 from goldenpart.server.vision.preparation import PreparedImage
 from goldenpart.server.vision.recipe import Aggregate, Recipe
 
@@ -35,44 +34,42 @@ class WorstPatch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class NearestPatches:
+    """What every patch of a picture is nearest to.
+
+    Attributes:
+        origins: (rows, columns, 4) int32, see `bank.Origins`; -1 where a patch was left out.
+        distances: (rows, columns) float32 to the nearest golden patch, in the recipe's metric; 0 where a patch was left out.
+    """
+
+    origins: npt.NDArray[np.int32]
+    distances: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ScoredImage:
-    """What a bank says about one picture.
+    """What a detector says about one picture.
 
     Attributes:
         score: image score; the larger, the less normal.
         grid: (rows, columns) float32 patch distances, 0 where a patch was left out.
-        worst: the most anomalous patch.
+        worst: the most anomalous patch; None if the detector compares with no single golden part.
+        nearest: of every patch; None likewise.
     """
 
     score: float
     grid: npt.NDArray[np.float32]
-    worst: WorstPatch
+    worst: WorstPatch | None
+    nearest: NearestPatches | None = None
 
 
-def score_image(bank: Bank, vectors: Vectors, prepared: PreparedImage, without_golden: int | None = None) -> ScoredImage:
-    """Search and score one picture. Device executor thread only.
-
-    Args:
-        bank: of the picture's category.
-        vectors: (Q, D) float32, the inspected patches in row-major order.
-        prepared: the picture.
-        without_golden: a golden part to leave out of the search.
-    """
-    return score_neighbours(bank, bank.neighbours(vectors, without_golden), vectors, prepared, without_golden)
-
-
-def score_neighbours(
-    bank: Bank, found: PatchNeighbours, vectors: Vectors, prepared: PreparedImage, without_golden: int | None = None
-) -> ScoredImage:
-    """Score one picture whose patches were searched already, perhaps together with others'."""
-    distances = found.distances.mean(axis=1)
-    worst = int(distances.argmax())
-    score = aggregate(distances, bank.recipe)
-    if bank.recipe.reweight_neighbours:
-        score *= bank.reweighting(vectors[worst], int(found.rows[worst, 0]), float(found.distances[worst, 0]), without_golden)
+def score_patches(measured: PatchDistances, prepared: PreparedImage, recipe: Recipe) -> ScoredImage:
+    """Score one picture whose patches were measured."""
+    distances = measured.distances
     grid = np.zeros(prepared.inspected.shape, np.float32)
     grid[prepared.inspected] = distances
-    return ScoredImage(score, grid, _describe_worst(bank, found, prepared, worst))
+    score = aggregate(distances, recipe) * measured.factor
+    return ScoredImage(score, grid, _locate_worst(measured, prepared), _place_nearest(measured, prepared))
 
 
 def aggregate(distances: npt.NDArray[np.float32], recipe: Recipe) -> float:
@@ -91,16 +88,20 @@ def aggregate(distances: npt.NDArray[np.float32], recipe: Recipe) -> float:
     return float(np.partition(values, -count)[-count:].mean())
 
 
-def _describe_worst(bank: Bank, found: PatchNeighbours, prepared: PreparedImage, worst: int) -> WorstPatch:
-    place = np.flatnonzero(prepared.inspected)[worst]
+def _place_nearest(measured: PatchDistances, prepared: PreparedImage) -> NearestPatches | None:
+    if measured.origins is None or measured.origin_distances is None:
+        return None
+    origins = np.full((*prepared.inspected.shape, 4), -1, np.int32)
+    origins[prepared.inspected] = measured.origins
+    distances = np.zeros(prepared.inspected.shape, np.float32)
+    distances[prepared.inspected] = measured.origin_distances
+    return NearestPatches(origins, distances)
+
+
+def _locate_worst(measured: PatchDistances, prepared: PreparedImage) -> WorstPatch | None:
+    nearest = measured.nearest
+    if nearest is None:
+        return None
+    place = np.flatnonzero(prepared.inspected)[int(measured.distances.argmax())]
     row, column = divmod(int(place), prepared.inspected.shape[1])
-    origin = bank.content.origins[found.rows[worst, 0]]
-    return WorstPatch(
-        row=row,
-        column=column,
-        golden=int(origin[GOLDEN]),
-        angle_deg=bank.recipe.angles_deg[int(origin[ANGLE])],
-        golden_row=int(origin[ROW]),
-        golden_column=int(origin[COLUMN]),
-        distance=float(found.distances[worst, 0]),
-    )
+    return WorstPatch(row, column, nearest.golden, nearest.angle_deg, nearest.row, nearest.column, nearest.distance)

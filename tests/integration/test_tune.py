@@ -1,0 +1,149 @@
+"""`goldenpart tune` against a real server on drawn flanges, and the reuse of features that it rests on."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from metrics_page import scrape
+from small_server import MakeSettings
+from tiny_category import draw_defect, draw_part, golden_parts
+
+from goldenpart.client import AsyncClient, Client, Frame, InspectOptions, NamedImage, Recipe
+from goldenpart.client.cli import main
+from goldenpart.client.demo.process import ServerProcess
+from goldenpart.client.parts.category_folder import FolderPlan, write_category_folder
+from goldenpart.server.app import running_server
+
+FIXED = ["--set", "resolution_px=64", "--set", "coreset_vectors=300"]
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "flange"
+    write_category_folder(folder, FolderPlan(train_good=26, test_good=12, defective=12, seed=5, size_px=128))
+    return folder
+
+
+async def test_reused_features_give_what_fresh_ones_give(make_settings: MakeSettings) -> None:
+    recipe = Recipe(resolution_px=64, coreset_vectors=300, rotations_deg=(90.0,))
+    frames = [draw_part(3, 100), draw_part(3, 101), draw_defect(3, 102)]
+    normal = [NamedImage(f"normal-{number}", draw_part(3, number)) for number in range(200, 220)]
+    async with running_server(make_settings()) as app, AsyncClient(app.address) as client:
+
+        async def run(name: str, *, reuse: bool) -> tuple[str, list[float], list[float]]:
+            fitted = await client.fit(name, golden_parts(3), recipe=recipe, reuse_features=reuse)
+            calibrated = await client.calibrate(name, normal, reuse_features=reuse)
+            options = InspectOptions(reuse_features=reuse)
+            results = await client.inspect([Frame(str(n), name, pixels, options) for n, pixels in enumerate(frames)])
+            assert calibrated.revision.calibration is not None
+            return fitted.revision.bank_digest, list(calibrated.revision.calibration.normal_scores), [one.score for one in results]
+
+        plain = await run("plain", reuse=False)
+        page = await scrape(app.metrics_address)
+        assert [page.value(f"goldenpart_features_{name}") for name in ("bytes", "hits", "misses")] == [0, 0, 0], "nobody asked for it"
+        read = await run("read", reuse=True)
+        page = await scrape(app.metrics_address)
+        pictures = 6 * 2 + 20 + 3
+        assert page.value("goldenpart_features_misses") == pictures
+        assert page.value("goldenpart_features_bytes") > 0
+        before = page.value("goldenpart_features_hits")
+        found = await run("found", reuse=True)
+        page = await scrape(app.metrics_address)
+        assert page.value("goldenpart_features_misses") == pictures, "every picture had been read"
+        assert page.value("goldenpart_features_hits") >= before + pictures
+    assert found == read, "the same numbers, bit by bit, bank included"
+    assert read[1] == pytest.approx(plain[1], abs=1e-6), "batches of other sizes round otherwise, see RememberingBackbone"
+    assert read[2] == pytest.approx(plain[2], abs=1e-6)
+
+
+def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as caught:
+        main([*map(str, arguments)])
+    printed = capsys.readouterr()
+    return int(caught.value.code or 0), printed.out, printed.err
+
+
+def leftovers(client: Client) -> list[str]:
+    return [category.category for category in client.list_categories() if category.category.startswith("evaluate-")]
+
+
+def test_the_command_searches_proves_and_writes_a_recipe_that_fit_takes(
+    server_process: ServerProcess, client: Client, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, recipe, address = tmp_path / "report", tmp_path / "made" / "recipe.json", server_process.address
+    options = ("--shots", "4", "--budget", "6", "--report", report, "--write", recipe, *FIXED, "--server", address)
+    status, out, err = command(capsys, "tune", dataset, *options, "--json")
+    assert status == 0, err
+    found: dict[str, Any] = json.loads(out)
+    assert found == json.loads((report / "tuning.json").read_text())
+    check_tuning(found)
+    assert "rung 1 of 1: 6 settings on" in err
+    page = (report / "tuning.html").read_text()
+    finalists = [one for one in found["settings"] if one["milliseconds"] is not None]
+    assert page.count("<circle") == len(finalists)
+    assert not re.search(r'(src|href)="?http', page), "it refers to nothing outside itself"
+    knobs = json.loads(recipe.read_text())
+    assert (knobs["resolution_px"], knobs["preset"]) == (64, "default")
+    status, out, err = command(capsys, "fit", "tuned", dataset / "train" / "good", "--recipe", recipe, "--server", address, "--json")
+    assert status == 0, err
+    fitted = json.loads(out)["revision"]["recipe"]
+    assert {name: fitted[name] for name in ("resolution_px", "coreset_vectors")} == {"resolution_px": 64, "coreset_vectors": 300}
+    client.delete_category("tuned")
+    assert leftovers(client) == []
+
+
+def check_tuning(found: dict[str, Any]) -> None:
+    settings, held = found["settings"], found["held_out"]
+    assert len(settings) == 6
+    assert settings[0]["changes"] == []
+    assert all(one["recipe"]["resolution_px"] == 64 and one["shots"] == 4 for one in settings), "fixed knobs stay"
+    assert sum(found["validation"]) + held["good"] + held["defective"] == 24
+    assert any(one["on_front"] for one in settings)
+    usable = [one for one in settings if not one["failure"]]
+    best = max(usable, key=lambda one: (one["auroc"], one["average_precision"]))
+    assert (best["auroc"], best["average_precision"]) == tuple(settings[found["best"]][name] for name in ("auroc", "average_precision"))
+    gain = held["gain"]
+    assert gain["value"] == pytest.approx(held["best_auroc"]["value"] - held["reference_auroc"]["value"])
+    assert found["recommended"] == (found["best"] if gain["interval"]["low"] > 0 else 0)
+    assert (found["calibration_images"], len(found["thresholds"])) == (22, 8)
+    assert found["settings_per_minute"] > 0
+
+
+def test_sigterm_leaves_no_category_behind(server_process: ServerProcess, client: Client, dataset: Path) -> None:
+    arguments = ["tune", str(dataset), "--budget", "90", *FIXED, "--server", server_process.address]
+    program = [sys.executable, "-c", "import sys; from goldenpart.client.cli import main; main(sys.argv[1:])", *arguments]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
+    with subprocess.Popen(program, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "AUROC" in line:
+                break
+        assert leftovers(client), "it was at work"
+        process.send_signal(signal.SIGTERM)
+        started_s = time.monotonic()
+        process.stderr.read()
+        assert process.wait() != 0
+        assert time.monotonic() - started_s < 60
+    assert leftovers(client) == []
+
+
+def test_a_dataset_of_many_categories_or_too_few_images_is_refused(
+    server_process: ServerProcess, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "two" / "other").mkdir(parents=True)
+    (tmp_path / "two" / "flange").symlink_to(dataset)
+    write_category_folder(tmp_path / "two" / "other", FolderPlan(train_good=2, test_good=2, defective=2, size_px=128))
+    status, _, err = command(capsys, "tune", tmp_path / "two", "--server", server_process.address)
+    assert status == 2
+    assert "--category" in err
+    status, _, err = command(capsys, "tune", tmp_path / "two", "-c", "other", "--server", server_process.address)
+    assert status == 2
+    assert "at least 2 of each" in err
