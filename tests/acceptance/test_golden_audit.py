@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from goldenpart.client import Client, GoldenPartVerdict, NamedImage
+from goldenpart.client import Client, GoldenPartVerdict, NamedImage, Recipe
 from goldenpart.client.demo.process import ServerProcess
 
 PARTS, BAD, TRIALS, SEED = 16, 2, 4, 0
@@ -32,7 +32,7 @@ def test_the_audit_names_both_bad_parts(real_images: Path, tmp_path: Path, recor
             swapped = {f"bad-{path.name}": path for path in chooser.sample(bad, BAD)}
             parts = {**{path.name: path for path in chooser.sample(good, PARTS - BAD)}, **swapped}
             names = chooser.sample(sorted(parts), PARTS)
-            client.fit("cubes", [NamedImage(name, parts[name]) for name in names])
+            client.fit("cubes", [NamedImage(name, parts[name]) for name in names], recipe=Recipe(resolution_px=192))
             audit = client.audit_golden_parts("cubes")
             named += {part.name for part in audit.suspects[:BAD]} == set(swapped)
             contaminated = {part.name for part in audit.parts if part.verdict is GoldenPartVerdict.CONTAMINATED}

@@ -83,6 +83,12 @@ class Plant:
             while len(self.events) < events or len(self.parked) < parked:
                 await asyncio.sleep(0.01)
 
+    async def until_answered(self, frames: int) -> None:
+        """Waits until so many different frames have an event."""
+        async with asyncio.timeout(WAIT_S):
+            while len({event.message.message_id for event in self.events}) < frames:
+                await asyncio.sleep(0.01)
+
     async def until_queue_is_empty(self, line: Line) -> None:
         async with asyncio.timeout(WAIT_S):
             while line.metrics.frames_held._value.get() or await self.depth():

@@ -103,10 +103,9 @@ class Connection:
         )
         try:
             async with asyncio.timeout((parameters.stack_timeout or 0) + RESOLVE_TIMEOUT_S):
-                opened = await outcome
+                opened = await asyncio.shield(outcome)
         except (asyncio.CancelledError, TimeoutError) as error:
-            if not (raw.is_closing or raw.is_closed):
-                raw.close()
+            await _abandon(raw, outcome)
             if isinstance(error, TimeoutError):
                 raise BrokerUnreachableError(f"no connection to {parameters.host}:{parameters.port}: is its name resolved?") from error
             raise
@@ -147,6 +146,15 @@ class Connection:
 
     def _set_blocked(self, *, blocked: bool) -> None:
         self.blocked = blocked
+
+
+async def _abandon(raw: AsyncioConnection, outcome: "asyncio.Future[Connection | BaseException]") -> None:
+    """Gives up a connection that is being opened: pika breaks when it is closed in its handshake, so that may end first."""
+    await asyncio.wait((outcome,), timeout=CLOSE_TIMEOUT_S)
+    if outcome.done() and isinstance(opened := outcome.result(), Connection):
+        await opened.close()
+    elif not (raw.is_closing or raw.is_closed):
+        raw.close()
 
 
 def _root_of(error: BaseException) -> BaseException:
