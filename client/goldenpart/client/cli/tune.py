@@ -2,13 +2,9 @@
 
 import json as json_format
 import shlex
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -87,7 +83,7 @@ def tune(
         calls_in_flight=calls,
         command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     )
-    with terminable(), shown_tuning() as view, evaluation_server(server, tls_ca, view.warned) as client:
+    with shown_tuning() as view, evaluation_server(server, tls_ca, view.warned) as client:
         found = runner.tune(client, plan, view)
     if report is not None:
         write_report(report, found)
@@ -112,18 +108,3 @@ def write_report(folder: Path, found: Tuning) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tuning.json").write_text(json_format.dumps(to_json(found), indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
     write_tuning(folder / "tuning.html", found)
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """Treat SIGTERM as an interrupt, so that what must be cleaned up is. Main thread only."""
-
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
-        del number, frame
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -145,6 +145,11 @@ class _PoolIntake:
         self.waiting: list[_Waiting] = []
 
     async def add(self, picture: NamedPicture) -> None:
+        """Take the next frame of the upload; one that cannot be ranked is left out with a warning.
+
+        Raises:
+            InvalidArgumentError: there are too many frames, or this one's name is too long or empty.
+        """
         place = self.received
         if place >= MOST_POOL_FRAMES:
             raise InvalidArgumentError(
