@@ -7,7 +7,6 @@ of the statistic are compared on the same trials. `tests/acceptance/test_golden_
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import platform
 import random
@@ -22,7 +21,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from goldenpart.client.demo.run import RECIPE as DEMO_RECIPE
 from goldenpart.client.parts import Defect, draw_flange
 from goldenpart.server.vision.audit import (
     CONTAMINATED_FROM,
@@ -104,12 +102,6 @@ def drawn_images(good: int, bad: int) -> Images:
     )
 
 
-def recipe_of(category: str, backbone_name: str) -> Recipe:
-    """Return the backbone's default recipe; drawn flanges get the resolution of the demo."""
-    recipe, demo_px = default_recipe(backbone_name), DEMO_RECIPE.resolution_px
-    return recipe if category in CATEGORIES or demo_px is None else dataclasses.replace(recipe, resolution_px=demo_px)
-
-
 def embed(images: Sequence[Rgb8], recipe: Recipe, cache: Path) -> Iterator[Vectors]:
     """Yield the patch vectors of each picture."""
     backbone = open_backbone(recipe.backbone, weights=None, cache=cache, device=torch.device("cpu"), precision="fp32")
@@ -172,8 +164,7 @@ def report(found: dict[str, dict[str, Found]], counts: dict[str, tuple[int, int]
         "# Golden-set audit",
         "",
         f"`python -m tests.benchmarks.golden_audit --trials {arguments.trials} --good {arguments.good} --bad {arguments.bad}` · "
-        f"{machine} · {datetime.now(UTC):%Y-%m-%d} · backbone {arguments.backbone} {backbone.digest[:19]}, its default recipe; "
-        f"the drawn flange at the {DEMO_RECIPE.resolution_px} px of the demo",
+        f"{machine} · {datetime.now(UTC):%Y-%m-%d} · backbone {arguments.backbone} {backbone.digest[:19]}, its default recipe",
         "",
         f"{BAD} of {PARTS} golden parts are swapped for defective ones, n = {arguments.trials} random trials per category, seed {SEED}. "
         f"*Named*: the two most suspicious parts are the two bad ones (chance: 1/{comb(PARTS, BAD)} = {100 / comb(PARTS, BAD):.1f} %). "
@@ -219,7 +210,7 @@ def main() -> None:
         drawn = category not in CATEGORIES
         images = drawn_images(arguments.good, arguments.bad) if drawn else real_images(folder, arguments.good, arguments.bad)
         counts[category] = (len(images.good), len(images.bad))
-        found[category] = measure(images, arguments.trials, recipe_of(category, arguments.backbone), arguments.cache)
+        found[category] = measure(images, arguments.trials, default_recipe(arguments.backbone), arguments.cache)
         print(f"{category}: {100 * found[category][CHOSEN].named:.0f} % named, {time.monotonic() - started:.0f} s", flush=True)
     arguments.report.parent.mkdir(parents=True, exist_ok=True)
     arguments.report.write_text(report(found, counts, arguments), encoding="utf-8")

@@ -165,5 +165,5 @@ def test_reweighting_leaves_a_golden_part_out_too() -> None:
     assert bank(recipe).without(0).reweighting(query, row + PER_PART, distance) == pytest.approx(factor, abs=1e-5)
 
 
-def test_size_counts_vectors_and_origins() -> None:
-    assert bank(Recipe()).size_bytes == 4 * PER_PART * (12 * 4 + 4 * 4)
+def test_size_counts_vectors_origins_and_radius() -> None:
+    assert bank(Recipe()).size_bytes == 4 * PER_PART * (12 * 4 + 4 * 4) + 8

@@ -153,6 +153,7 @@ def recipe(message: recipe_pb2.Recipe) -> Recipe:
         aggregate_patches=_given(message, "aggregate_patches"),
         aggregate_percent=_optional(message, "aggregate_percent"),
         reweight_neighbours=_given(message, "reweight_neighbours"),
+        local_scale_neighbours=_given(message, "local_scale_neighbours"),
         coreset=_word(Coreset, recipe_pb2.Coreset, "CORESET_", message.coreset),
         coreset_vectors=_given(message, "coreset_vectors"),
         coreset_ratio=_optional(message, "coreset_ratio"),

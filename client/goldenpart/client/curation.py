@@ -82,7 +82,7 @@ class GoldenPartAudit:
         name: File name or label given with the image.
         verdict: What it looks like.
         reason: Why, in words.
-        left_out_score: Its image score against all patches of the other parts.
+        left_out_score: Its image score against all patches of the other parts, without the local scale.
         p_value: (number of parts with at least its suspicion) / (number of parts), in (0, 1].
         suspicion: What it is ranked by; one bad part cannot hide another.
         z_score: Robust z-score of the suspicion among the parts.

@@ -79,6 +79,8 @@ class Recipe:
         aggregate_patches: For TOP_PATCHES, >= 1.
         aggregate_percent: For TOP_PERCENT, in (0, 100].
         reweight_neighbours: PatchCore's re-weighting of the maximum (equation 7): 2 to 50 neighbours, 0 = off; only with MAX.
+        local_scale_neighbours: Golden patches around a bank vector whose distances to the other golden parts are the unit of distances
+            there: 1 to 256, 0 = off.
         coreset: How the bank is thinned.
         coreset_vectors: The coreset keeps at most so many vectors, >= 1. Excludes ``coreset_ratio``.
         coreset_ratio: The coreset keeps this fraction of all vectors, in (0, 1]. Excludes ``coreset_vectors``.
@@ -111,6 +113,7 @@ class Recipe:
     aggregate_patches: int | None = None
     aggregate_percent: float | None = None
     reweight_neighbours: int | None = None
+    local_scale_neighbours: int | None = None
     coreset: Coreset | None = None
     coreset_vectors: int | None = None
     coreset_ratio: float | None = None

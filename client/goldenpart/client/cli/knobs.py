@@ -99,6 +99,7 @@ _READERS: Mapping[str, Callable[[str], KnobValue]] = {
     "aggregate_patches": _integer,
     "aggregate_percent": _real,
     "reweight_neighbours": _integer,
+    "local_scale_neighbours": _integer,
     "coreset": _word(Coreset),
     "coreset_vectors": _integer,
     "coreset_ratio": _real,

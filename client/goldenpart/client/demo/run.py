@@ -14,14 +14,12 @@ from goldenpart.client.cli.output import table
 from goldenpart.client.client import Client
 from goldenpart.client.demo.flanges import Flange, Flanges
 from goldenpart.client.frames import Frame, InspectOptions
-from goldenpart.client.recipe import Recipe
 from goldenpart.client.report import InspectedPart, Label, auroc_of, confusion, write_report
 from goldenpart.client.results import Verdict
 from goldenpart.client.revisions import Revision, ThresholdRequest
 
 CATEGORY = "flange"
 FALSE_REJECT_RATE = 0.05
-RECIPE = Recipe(resolution_px=384)
 _FRAMES_PER_CALL = 6
 
 
@@ -51,7 +49,7 @@ class DemoRun:
         """Fit on the golden parts and calibrate on the good ones; return the calibrated revision."""
         self._console.print(f"Onboarding '{CATEGORY}' from {len(self._flanges.golden)} golden parts")
         with shown_progress() as on_progress:
-            fitted = self._client.fit(CATEGORY, self._flanges.golden, recipe=RECIPE, on_progress=on_progress)
+            fitted = self._client.fit(CATEGORY, self._flanges.golden, on_progress=on_progress)
         self._console.print(f"  {fitted.revision.revision}: {fitted.revision.bank_vectors} of {fitted.patches} patches kept in the bank")
         self._console.print(f"Calibrating on {len(self._flanges.normal)} good parts that are not in the bank")
         threshold = ThresholdRequest(false_reject_rate=FALSE_REJECT_RATE)

@@ -61,6 +61,7 @@ def dimensions(resolved: Recipe, shots: Sequence[int], fixed: Collection[str]) -
         [{"metric": metric} for metric in Metric if metric is not resolved.metric],
         [{"neighbours": neighbours} for neighbours in (1, 3, 5) if neighbours != resolved.neighbours],
         [{"neighbourhood_patches": side} for side in (1, 3) if side != resolved.neighbourhood_patches],
+        [{"local_scale_neighbours": 0 if resolved.local_scale_neighbours else 32}],
         _aggregates(resolved),
         _coresets(resolved),
         [] if resolved.rotations_deg else [{"rotations_deg": (180.0,)}, {"rotations_deg": (90.0, 180.0, 270.0)}],

@@ -19,6 +19,7 @@ _NUMBERS = (
     "aggregate_patches",
     "aggregate_percent",
     "reweight_neighbours",
+    "local_scale_neighbours",
     "coreset_projection_dimensions",
     "heatmap_sigma_px",
     "region_min_area_px",

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from goldenpart.server.pretraining.augmentation import augment, normalise, unit_range
 from goldenpart.server.pretraining.episodes import draw_episode
 from goldenpart.server.pretraining.export import stage_scales
-from goldenpart.server.pretraining.optimisation import accuracy, bar_interval_s, one_cycle, set_rate, sgd
+from goldenpart.server.pretraining.optimisation import accuracy, bar_interval_s, mixed_precision, one_cycle, set_rate, sgd
 from goldenpart.server.pretraining.separation import episode_loss
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Refiner:
         training, validation: labelled images of the first phase.
         photographs: (N, S, S, 3) uint8 RGB, S >= 152: details of them stand for parts.
         out: folder of the checkpoint and the history.
-        device: where to compute; autocast to bfloat16 on every device.
+        device: where to compute; autocast to bfloat16 where that is native.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Refiner:
         chance = torch.Generator().manual_seed(int(generator.integers(2**62)))
         images = augment(pixels, self._phase.side, self._recipe, chance)
         self._model.train()
-        with torch.autocast(self._device.type, torch.bfloat16):
+        with mixed_precision(self._device):
             scores = self._model(images.contiguous(memory_format=torch.channels_last))
         return F.cross_entropy(scores.float(), labels, label_smoothing=self._recipe.label_smoothing)
 
@@ -144,7 +144,7 @@ class Refiner:
         views = torch.from_numpy(np.concatenate([episode.views for episode in episodes])).to(self._device)
         labels = torch.from_numpy(np.stack([episode.labels for episode in episodes])).to(self._device)
         self._model.eval()
-        with torch.autocast(self._device.type, torch.bfloat16):
+        with mixed_precision(self._device):
             return episode_loss(self._model.network, normalise(unit_range(views)), labels, self._scales)
 
     def _save(self, report: RefinementReport) -> None:

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from goldenpart.server.pretraining.augmentation import augment
-from goldenpart.server.pretraining.optimisation import accuracy, bar_interval_s, one_cycle, set_rate, sgd
+from goldenpart.server.pretraining.optimisation import accuracy, bar_interval_s, mixed_precision, one_cycle, set_rate, sgd
 from goldenpart.server.vision.backbones.compact_network import CompactClassifier
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Trainer:
         training: images to learn from.
         validation: images to measure accuracy on, of the same classes.
         out: folder of the checkpoint and the history.
-        device: where to compute; autocast to bfloat16 on every device.
+        device: where to compute; autocast to bfloat16 where that is native.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Trainer:
         return total / self._steps_per_epoch
 
     def _step(self, images: torch.Tensor, labels: torch.Tensor) -> float:
-        with torch.autocast(self._device.type, torch.bfloat16):
+        with mixed_precision(self._device):
             scores = self._model(images.contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(scores.float(), labels, label_smoothing=self._recipe.label_smoothing)
         self._optimizer.zero_grad(set_to_none=True)

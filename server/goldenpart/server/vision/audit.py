@@ -47,7 +47,7 @@ class PartEvidence:
 
     Attributes:
         suspicion: mean of its most suspicious patches' distances to the second- to fourth-nearest other part.
-        left_out_score: image score by the recipe against all patches of the others.
+        left_out_score: image score by the recipe against all patches of the others, distances not scaled locally.
         covered_by: (P, N) bool, which of its N patches lie within reach of which part; its own row is false.
         farthest: largest distance of its patches to the nearest other part.
         worst: place of the most suspicious patch among the inspected ones, in row-major order.

@@ -6,6 +6,7 @@ import copy
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from scipy import special
 
 from goldenpart.server.errors import InvalidArgumentError, RevisionDamagedError
 from goldenpart.server.vision.detectors.base import NearestPatch, PatchDistances, Picture, Tensors
+from goldenpart.server.vision.local_scale import LocalScale
 from goldenpart.server.vision.recipe import Metric, Recipe
 from goldenpart.server.vision.search import VectorSearch, open_search
 
@@ -35,12 +37,14 @@ class BankContent:
         origins: (M, 4) int32, see `Origins`.
         radius: upper bound of the distance of a dropped vector to the bank, in the coreset's projected space.
         centre: (D,) float32, mean token of the golden parts, subtracted from every token; None unless the metric is ``centred_cosine``.
+        local_scale: how far good patches lie around each vector; None where distances are taken as they are.
     """
 
     vectors: Vectors
     origins: Origins
     radius: float
     centre: Vectors | None = None
+    local_scale: LocalScale | None = None
 
     def to_bytes(self) -> bytes:
         """Serialise as safetensors; the same content gives the same bytes."""
@@ -48,8 +52,12 @@ class BankContent:
 
     def tensors(self) -> Tensors:
         """See `DetectorContent.tensors`."""
-        centre = {} if self.centre is None else {"centre": self.centre}
-        return {"vectors": self.vectors, "origins": self.origins, "radius": np.array([self.radius]), **centre}
+        named: dict[str, npt.NDArray[Any]] = {"vectors": self.vectors, "origins": self.origins, "radius": np.array([self.radius])}
+        if self.centre is not None:
+            named["centre"] = self.centre
+        if self.local_scale is not None:
+            named |= {"local_distances": self.local_scale.distances, "local_parts": self.local_scale.parts}
+        return named
 
     @classmethod
     def from_bytes(cls, data: bytes) -> BankContent:
@@ -77,11 +85,13 @@ class BankContent:
             radius = float(tensors["radius"][0])
             centre = tensors.get("centre")
             sound = _is_sound(vectors, origins) and (centre is None or (centre.dtype == np.float32 and centre.shape == vectors.shape[1:]))
+            around = LocalScale(tensors["local_distances"], tensors["local_parts"]) if "local_distances" in tensors else None
+            sound = sound and (around is None or len(around.distances) == len(vectors))
         except (KeyError, IndexError, ValueError, TypeError) as error:
             raise RevisionDamagedError(f"The bank cannot be read: {error}.", file="bank.safetensors") from error
         if not sound:
             raise RevisionDamagedError("The bank's tensors do not have the shapes, types and order of a bank.", file="bank.safetensors")
-        return cls(np.ascontiguousarray(vectors), np.ascontiguousarray(origins), radius, centre)
+        return cls(np.ascontiguousarray(vectors), np.ascontiguousarray(origins), radius, centre, around)
 
     def digest(self) -> str:
         """Hex sha256 of `to_bytes`."""
@@ -119,14 +129,16 @@ class Bank:
     left_out: int | None = field(default=None, init=False)
     reads_backbone: bool = field(default=True, init=False)
     _search: VectorSearch = field(init=False)
+    _units: Vectors | None = field(init=False)
 
     def __post_init__(self) -> None:
         self._search = open_search(self.content.vectors, self.recipe.search_index, self.device)
+        self._units = self._measure_units()
 
     @property
     def size_bytes(self) -> int:
-        """Memory the vectors and their origins take, in bytes."""
-        return self.content.vectors.nbytes + self.content.origins.nbytes
+        """Memory the bank takes, in bytes."""
+        return sum(array.nbytes for array in self.content.tensors().values())
 
     @property
     def leaves_out(self) -> bool:
@@ -136,10 +148,12 @@ class Bank:
     def without(self, golden: int) -> Bank:
         """Return the same bank less the vectors of a golden part; memory is shared.
 
-        A bank thinned with the part in it may lack neighbours the part stood for, so distances err on the high, careful side.
+        Nor do its patches count in the local scale. A bank thinned with the part in it may lack neighbours the part stood for, so
+        distances err on the high, careful side.
         """
         rest = copy.copy(self)
         rest.left_out = golden
+        rest._units = rest._measure_units()  # noqa: SLF001 - its own class
         return rest
 
     def measure(self, pictures: Sequence[Picture]) -> list[PatchDistances]:
@@ -184,12 +198,18 @@ class Bank:
 
     def _describe(self, vectors: Vectors, found: PatchNeighbours) -> PatchDistances:
         distances = found.distances.mean(axis=1)
+        if self._units is not None:
+            distances /= self._units[found.rows[:, 0]]
         worst = int(distances.argmax())
         row, nearest = int(found.rows[worst, 0]), float(found.distances[worst, 0])
         factor = self.reweighting(vectors[worst], row, nearest) if self.recipe.reweight_neighbours else 1.0
         golden, angle, patch_row, patch_column = (int(value) for value in self.content.origins[row])
         patch = NearestPatch(golden, self.recipe.angles_deg[angle], patch_row, patch_column, nearest)
         return PatchDistances(distances, patch, factor, self.content.origins[found.rows[:, 0]], found.distances[:, 0])
+
+    def _measure_units(self) -> Vectors | None:
+        around = self.content.local_scale
+        return None if around is None else around.units(lambda squared: _to_metric(squared, self.recipe.metric), self.left_out)
 
     def _skipped(self) -> range | None:
         if self.left_out is None:

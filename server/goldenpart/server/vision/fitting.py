@@ -16,6 +16,7 @@ from goldenpart.server.vision.coreset import VectorSampler, open_sampler
 from goldenpart.server.vision.detectors.base import Detector
 from goldenpart.server.vision.features import Vectors, extract_tokens, to_vectors
 from goldenpart.server.vision.inference import Query, batches_of_one_shape, score_batch
+from goldenpart.server.vision.local_scale import LocalScaleBuilder
 from goldenpart.server.vision.preparation import PreparedImage
 from goldenpart.server.vision.recipe import Metric, Recipe
 
@@ -95,6 +96,7 @@ class BankBuilder:
         self._centre: Vectors | None = None
         self._bank: Bank | None = None
         self._sampler: VectorSampler = open_sampler(recipe, len(self._origins), backbone.device)
+        self._scale = LocalScaleBuilder(recipe.local_scale_neighbours, len(self._origins)) if recipe.local_scale_neighbours else None
 
     @property
     def patches(self) -> int:
@@ -105,18 +107,21 @@ class BankBuilder:
         """Do the work; every `next` takes well under a second on a CPU with `compact`."""
         if self._recipe.metric is Metric.CENTRED_COSINE:
             self._centre = yield from find_centre(self._backbone, self._recipe, self._shown)
-        starts = np.cumsum([0, *(int(picture.inspected.sum()) for picture in self._shown)])
+        starts = [0, *np.cumsum([int(picture.inspected.sum()) for picture in self._shown]).tolist()]
         offset, done = 0 if self._centre is None else len(self._shown), 0
         for places in batches_of_one_shape(self._shown):
             tokens = extract_tokens(self._backbone, [self._shown[place].pixels for place in places], self._recipe.layers)
             for place, grid in zip(places, tokens, strict=True):
                 vectors = to_vectors(grid, self._shown[place], self._recipe, self._centre)
+                if self._scale is not None:
+                    self._scale.add(vectors, int(self._origins[starts[place], GOLDEN]), starts[place])
                 for thinning in self._sampler.add(vectors, np.arange(starts[place], starts[place + 1])):
                     yield Progress(Stage.CORESET, thinning.done, thinning.total)
             done += len(places)
             yield Progress(Stage.EMBEDDING, offset + done, offset + len(self._shown))
         for thinning in self._sampler.finish():
             yield Progress(Stage.CORESET, thinning.done, thinning.total)
+        yield from self._measure_scale()
         self._bank = Bank(self.content(), self._recipe, self._backbone.device)
 
     @property
@@ -137,7 +142,16 @@ class BankBuilder:
     def content(self) -> BankContent:
         """Return the bank once `steps` is exhausted."""
         vectors, rows = self._sampler.kept()
-        return BankContent(vectors, self._origins[rows], self._sampler.radius, self._centre)
+        around = None if self._scale is None else self._scale.built
+        return BankContent(vectors, self._origins[rows], self._sampler.radius, self._centre, around)
+
+    def _measure_scale(self) -> Iterator[Progress]:
+        if self._scale is None:
+            return
+        vectors, rows = self._sampler.kept()
+        parts = int(self._origins[-1, GOLDEN]) + 1
+        for done in self._scale.steps(vectors, self._origins[rows, GOLDEN], self._backbone.device):
+            yield Progress(Stage.TRAINING, done, parts)
 
 
 def find_centre(backbone: Backbone, recipe: Recipe, pictures: Sequence[PreparedImage]) -> Generator[Progress, None, Vectors]:

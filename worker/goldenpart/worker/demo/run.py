@@ -16,14 +16,11 @@ from goldenpart.client.client import Client
 from goldenpart.client.demo.flanges import Flanges
 from goldenpart.client.demo.run import CATEGORY, FALSE_REJECT_RATE, confusion_table
 from goldenpart.client.frames import Frame, InspectOptions
-from goldenpart.client.recipe import Recipe
 from goldenpart.client.report import InspectedPart, auroc_of, write_report
 from goldenpart.client.report.page import cards
 from goldenpart.client.revisions import Revision, ThresholdRequest
 from goldenpart.worker.demo.line import DemoLine, LineOutcome, LinePlan, claim_broker
 
-# Scratches are a pixel or two wide in the pictures of 448 px; below this resolution they blur into the turning marks.
-RECIPE = Recipe(resolution_px=384)
 PICTURES = 12
 _FRAMES_PER_CALL = 6
 
@@ -73,7 +70,7 @@ class LineDemo:
     def _onboard(self) -> Revision:
         self._console.print(f"Onboarding '{CATEGORY}' from {len(self._flanges.golden)} golden parts")
         with shown_progress() as on_progress:
-            fitted = self._client.fit(CATEGORY, self._flanges.golden, recipe=RECIPE, on_progress=on_progress)
+            fitted = self._client.fit(CATEGORY, self._flanges.golden, on_progress=on_progress)
         self._console.print(f"  {fitted.revision.revision}: {fitted.revision.bank_vectors} of {fitted.patches} patches kept in the bank")
         self._console.print(f"Calibrating on {len(self._flanges.normal)} good parts that are not in the bank")
         threshold = ThresholdRequest(false_reject_rate=FALSE_REJECT_RATE)
