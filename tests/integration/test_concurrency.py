@@ -70,7 +70,7 @@ def check(result: Inspection, known: dict[tuple[str, str], Known], place: int) -
     calibration = expected.revision.calibration
     assert calibration is not None
     assert result.threshold == calibration.threshold
-    assert result.score == pytest.approx(expected.scores[place], abs=1e-5)
+    assert result.score == pytest.approx(expected.scores[place], rel=1e-4)
     assert result.verdict is (Verdict.FAIL if result.score > calibration.threshold else Verdict.PASS)
     assert result.nearest is not None
     assert result.nearest.golden_name in {part.name for part in expected.revision.golden_parts}
@@ -170,7 +170,7 @@ async def test_frames_score_the_same_alone_and_in_batches_of_mixed_categories(se
     assert {result.timings.batch_size for result in alone} == {1}
     assert {result.timings.batch_size for result in together} == {len(frames)}
     for one, other in zip(alone, together, strict=True):
-        assert other.score == pytest.approx(one.score, abs=1e-5)
+        assert other.score == pytest.approx(one.score, rel=1e-4)
         assert (other.verdict, other.nearest and other.nearest.golden_name) == (one.verdict, one.nearest and one.nearest.golden_name)
 
 

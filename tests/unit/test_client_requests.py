@@ -43,6 +43,7 @@ EVERY_KNOB = Recipe(
     aggregate_patches=7,
     aggregate_percent=2.5,
     reweight_neighbours=0,
+    local_scale_neighbours=16,
     coreset=Coreset.RANDOM,
     coreset_ratio=0.25,
     coreset_projection_dimensions=64,

@@ -72,6 +72,13 @@ def evaluate(
     calibration_images: Annotated[int, typer.Option(min=1, help="Most good images to calibrate with.")] = CALIBRATION_IMAGES,
     bootstrap: Annotated[int, typer.Option(min=0, help="Replicates for the 95 % intervals; 0 = none.")] = 1000,
     calls: Annotated[int, typer.Option(min=1, max=32, help="Inspect calls in flight.")] = 2,
+    reuse_features: Annotated[
+        bool,
+        typer.Option(
+            "--reuse-features",
+            help="Runs share features through the server's cache (limits.features_cache_bytes): quicker, but no times are reported.",
+        ),
+    ] = False,
     allow_leak: Annotated[
         bool, typer.Option("--allow-leak", help="Go on although test images are learned from; every output is marked.")
     ] = False,
@@ -115,6 +122,7 @@ def evaluate(
         report=report,
         bootstrap=bootstrap,
         calls_in_flight=calls,
+        reuse_features=reuse_features,
         command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     )
     with shown_evaluation() as view, evaluation_server(server, tls_ca, view.warned) as client:

@@ -36,6 +36,7 @@ class Plan:
         report: Where results are kept and finished runs looked for; None = nowhere.
         bootstrap: Replicates for the intervals; 0 = none.
         calls_in_flight: Inspect calls at once.
+        reuse_features: Runs share what the backbone makes of an image, through the server's cache; then there are no times.
         command: The exact command line, for the record.
     """
 
@@ -48,6 +49,7 @@ class Plan:
     report: Path | None = None
     bootstrap: int = REPLICATES
     calls_in_flight: int = 2
+    reuse_features: bool = False
     command: str = ""
 
 
@@ -162,7 +164,11 @@ class _Evaluation:
 
     def _key(self, category: LabelledCategory, digests: CategoryDigests, model: _Model, draw: Draw, what: tuple[int | None, int]) -> RunKey:
         protocol = self._plan.protocol
-        decides = (FORMAT_VERSION, self._server.version, protocol.false_reject_rate, protocol.calibration_images, self._plan.bootstrap)
+        decides: tuple[object, ...] = (
+            FORMAT_VERSION, self._server.version, protocol.false_reject_rate, protocol.calibration_images, self._plan.bootstrap
+        )  # fmt: skip
+        if self._plan.reuse_features:
+            decides += ("reuse_features",)  # such a run has no times
         return RunKey(
             category=category.name,
             shots=len(draw.golden),
@@ -188,6 +194,7 @@ class _Evaluation:
             false_reject_rate=self._plan.protocol.false_reject_rate,
             bootstrap=self._plan.bootstrap,
             calls_in_flight=self._plan.calls_in_flight,
+            reuse_features=self._plan.reuse_features,
             files=self._files,
             watcher=self._watcher,
         )

@@ -13,7 +13,7 @@ from goldenpart.client.evaluation.errors import EvaluationError
 
 _LOOK_S = 2.0
 _START_S = 120.0
-_PASSED_ON = ("GOLDENPART_ARTIFACTS",)
+_PASSED_ON = ("GOLDENPART_ARTIFACTS", "GOLDENPART_LIMITS__FEATURES_CACHE_BYTES")
 
 
 @contextmanager

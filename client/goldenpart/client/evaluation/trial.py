@@ -62,6 +62,7 @@ class Trial:
         false_reject_rate: Share of good parts that may be rejected.
         bootstrap: Replicates for the intervals; 0 = none.
         calls_in_flight: Inspect calls at once.
+        reuse_features: Ask for the server's cache of features, and report no times.
         files: Where thumbnails go; None = no thumbnails.
         watcher: Is told how far it is.
     """
@@ -74,6 +75,7 @@ class Trial:
     false_reject_rate: float
     bootstrap: int
     calls_in_flight: int
+    reuse_features: bool
     files: RunFiles | None
     watcher: Watcher
 
@@ -108,7 +110,7 @@ class Trial:
             bank_vectors=revision.bank_vectors,
             image=image_figures(images, bootstrap=self.bootstrap),
             pixel=recorder.figures(),
-            latency=latency(timings, wall_s),
+            latency=None if self.reuse_features else latency(timings, wall_s),
             fit_s=fit_s,
             calibrate_s=calibrate_s,
             images=images,
@@ -124,6 +126,7 @@ class Trial:
             recipe=self.recipe,
             threshold=ThresholdRequest(false_reject_rate=self.false_reject_rate),
             stage_only=True,
+            reuse_features=self.reuse_features,
             on_progress=self.watcher.onboarding,
         )
         return report.revision, report.warnings
@@ -137,6 +140,7 @@ class Trial:
             revision=fitted.revision,
             threshold=ThresholdRequest(false_reject_rate=self.false_reject_rate),
             stage_only=True,
+            reuse_features=self.reuse_features,
             on_progress=self.watcher.onboarding,
         )
         return report.revision, report.warnings
@@ -144,7 +148,7 @@ class Trial:
     def _inspect(self, name: str, revision: Revision, recorder: PixelRecorder) -> tuple[tuple[ImageOutcome, ...], list[Timings]]:
         test = self.category.test
         ids = distinct_names([image.path for image in test], limit_bytes=_FRAME_ID_BYTES)
-        options = InspectOptions(heatmap=True)
+        options = InspectOptions(heatmap=True, reuse_features=self.reuse_features)
         frames = [Frame(ids[image.path], name, image.path, options, revision=revision.revision) for image in test]
         outcomes: list[ImageOutcome] = []
         timings: list[Timings] = []

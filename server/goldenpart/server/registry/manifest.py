@@ -115,9 +115,7 @@ class Manifest:
 
     @property
     def detector_bytes(self) -> int:
-        """Memory that a bank takes; for other detectors the size of their file, which is nearly the same."""
-        if self.bank_vectors:
-            return self.bank_vectors * (self.bank_dimensions + 4) * 4
+        """Size of the detector's file, nearly what it takes in memory."""
         return self.files[self.detector_file].size_bytes
 
     def golden_file(self, index: int) -> str:

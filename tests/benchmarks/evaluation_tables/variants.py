@@ -1,0 +1,37 @@
+"""What is compared: the two presets as they are, and the detectors under conditions that all of them can meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_ALL_SHOTS, _FEW_SHOTS = "1,2,4,8,16", "4,16"
+_COMMON = ("--set", "resolution_px=256", "--set", "resize=stretch")  # the Gaussian needs pictures of one shape; the autoencoder, time
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way of learning.
+
+    Attributes:
+        title: for people.
+        shots: numbers of golden parts.
+        knobs: arguments of ``goldenpart evaluate``.
+    """
+
+    title: str
+    shots: str
+    knobs: tuple[str, ...] = ()
+
+
+VARIANTS = {
+    "default": Variant("preset `default`", _ALL_SHOTS),
+    "seed": Variant("preset `seed` (the notebook's settings)", _ALL_SHOTS, ("--preset", "seed")),
+    "bank": Variant("bank, greedy coreset", _FEW_SHOTS, _COMMON),
+    "plain": Variant("bank without local scale", _FEW_SHOTS, (*_COMMON, "--set", "local_scale_neighbours=0")),
+    "random": Variant("bank, random coreset of as many vectors", _FEW_SHOTS, (*_COMMON, "--set", "coreset=random")),
+    "gaussian": Variant("Gaussian per place (PaDiM)", _FEW_SHOTS, (*_COMMON, "--set", "detector=gaussian")),
+    "subspace": Variant("principal subspace", _FEW_SHOTS, (*_COMMON, "--set", "detector=subspace")),
+    "ensemble": Variant("ensemble of bank and subspace", _FEW_SHOTS, (*_COMMON, "--set", "detector=ensemble")),
+    "autoencoder": Variant("convolutional autoencoder", _FEW_SHOTS, (*_COMMON, "--set", "detector=autoencoder")),
+}
+PRESETS = ("default", "seed")
