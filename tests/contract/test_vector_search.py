@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from goldenpart.server.vision.recipe import SearchIndex
-from goldenpart.server.vision.search import FaissGpuSearch, FaissSearch, MatmulSearch, VectorSearch, open_search
+from goldenpart.server.vision.search import FaissGpuSearch, FaissSearch, MatmulSearch, SearchWithout, VectorSearch, open_search
 
 Vectors = npt.NDArray[np.float32]
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -57,23 +57,16 @@ def test_neighbours_are_those_of_brute_force(engine: Engine, k: int, count: int)
     assert (hits.rows == rows).mean() > 0.999, "only float32 near-ties may swap"
 
 
-@EACH_ENGINE
+@pytest.mark.parametrize("device", [CPU, pytest.param(CUDA, marks=NEEDS_CUDA)], ids=str)
 @pytest.mark.parametrize("skip", [range(40), range(100, 160), range(299, 300), range(7, 7), range(1, 300)])
-def test_skipped_rows_are_never_found(engine: Engine, skip: range) -> None:
+def test_rows_left_out_are_never_found(device: torch.device, skip: range) -> None:
     bank = cloud(300)
     k = min(3, 300 - len(skip))
-    hits = engine(bank).search(bank, k, skip)
+    hits = SearchWithout(bank, skip, device).search(bank, k)
     squared, rows = brute_force(bank, bank, k, skip)
     assert not np.isin(hits.rows, np.array(skip)).any()
     np.testing.assert_allclose(hits.squared, squared, rtol=1e-4, atol=1e-4)
     assert (hits.rows == rows).all()
-
-
-@EACH_ENGINE
-def test_more_rows_may_be_skipped_than_a_gpu_can_rank(engine: Engine) -> None:
-    bank = cloud(6000, 8)
-    hits = engine(bank).search(bank[:25], 2, range(5000))
-    assert (hits.rows == brute_force(bank, bank[:25], 2, range(5000))[1]).all()
 
 
 @EACH_ENGINE
@@ -124,8 +117,8 @@ def test_inverted_file_finds_nearly_all() -> None:
 def test_inverted_file_never_returns_a_missing_neighbour() -> None:
     bank = clusters(6000, 0)
     search = FaissSearch(bank, SearchIndex.IVF)
-    hits = search.search(bank[:40], 50, range(5940))  # 60 vectors are left in all lists together
-    assert hits.rows.min() >= 5940
+    hits = search.search(bank[:40], 5000)  # the probed lists hold fewer
+    assert hits.rows.min() >= 0
     assert np.isfinite(hits.squared).all()
     assert (np.sort(hits.rows, axis=1)[:, 1:] != np.sort(hits.rows, axis=1)[:, :-1]).all()
 

@@ -49,7 +49,7 @@ def test_run_goes_on_where_it_stopped(tmp_path: Path, capsys: pytest.CaptureFixt
     assert command.main(["table", str(rows)]) == 0
     printed = capsys.readouterr().out
     multiscale = cells(printed, "multiscale")
-    assert len(multiscale) == 10
+    assert len(multiscale) == 15
     for numbers in multiscale.values():
         image_auroc, mean, pixel_auroc, aupro = numbers
         assert image_auroc == mean

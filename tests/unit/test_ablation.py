@@ -45,7 +45,7 @@ def test_bfloat16_finds_neighbours_about_as_near() -> None:
 
 def test_bank_leaves_a_part_out() -> None:
     near, far = torch.eye(4), 10 + torch.eye(4)
-    bank = PatchBank.fit([near, far], "euclidean", "whole", 0, torch.float32)
+    bank = PatchBank.fit([near, far], Search(metric="euclidean", bank="whole"), 0, torch.float32)
     assert float(bank.distances(near, 1).max()) == 0
     assert bank.left_out_median([near, far]) == pytest.approx(20.0)  # 10 further in each of 4 dimensions
     assert bank.left_out_median([near]) == 1.0
@@ -55,7 +55,7 @@ def test_bank_leaves_a_part_out() -> None:
 def test_bank_is_thinned(kept: str) -> None:
     torch.manual_seed(0)
     tokens = list(torch.randn(4, 50, 8))
-    bank = PatchBank.fit(tokens, "cosine", kept, 0, torch.float32)
+    bank = PatchBank.fit(tokens, Search(bank=kept), 0, torch.float32)
     assert bank.vectors.shape == (30, 8)
     everything = torch.nn.functional.normalize(torch.cat(tokens), dim=1)
     squared, rows = torch.cdist(bank.vectors, everything).min(dim=1)
@@ -63,8 +63,29 @@ def test_bank_is_thinned(kept: str) -> None:
     assert torch.equal(bank.golden, rows // 50)
 
 
+def expected_units(tokens: list[torch.Tensor], bank: PatchBank) -> torch.Tensor:
+    """Write the definition down with full distance matrices."""
+    patches, parts = torch.nn.functional.normalize(torch.cat(tokens), dim=1), torch.arange(len(tokens)).repeat_interleave(50)
+    away = 1 - patches @ bank.vectors.T
+    away[parts[:, None] == bank.golden[None]] = torch.inf
+    usual = away.min(dim=1).values[(bank.vectors @ patches.T).topk(8, dim=1).indices]
+    return (usual.mean(dim=1) + float(np.median(usual.numpy()))) / 2 + 1e-3
+
+
+def test_local_scale_is_that_of_the_product() -> None:
+    torch.manual_seed(0)
+    tokens = list(torch.randn(4, 50, 8))
+    bank = PatchBank.fit(tokens, Search(bank="greedy:60", local_scale=8), 0, torch.float32)
+    plain = PatchBank.fit(tokens, Search(bank="greedy:60"), 0, torch.float32)
+    query = torch.nn.functional.normalize(torch.randn(30, 8), dim=1)
+    assert bank.units is not None
+    rows = (query @ bank.vectors.T).argmax(dim=1)
+    torch.testing.assert_close(bank.distances(query, 1)[:, 0], plain.distances(query, 1)[:, 0] / bank.units[rows])
+    torch.testing.assert_close(bank.units, expected_units(tokens, bank))
+
+
 def test_cosine_is_that_of_the_product() -> None:
-    bank = PatchBank.fit([torch.tensor([[1.0, 0.0]])], "cosine", "whole", 0, torch.float32)
+    bank = PatchBank.fit([torch.tensor([[1.0, 0.0]])], Search(bank="whole"), 0, torch.float32)
     found = bank.distances(torch.tensor([[2.0, 0.0], [0.0, 3.0], [1.0, 1.0]]), 1)[:, 0]
     torch.testing.assert_close(found, torch.tensor([0.0, 1.0, 1 - np.sqrt(0.5).item()]))
 
@@ -97,7 +118,7 @@ def test_pixel_areas_of_perfect_and_opposite_maps() -> None:
     assert pixel_areas([maps[2], 1 - maps[1]], [empty, mask], 1) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize(("aggregate", "expected"), [("max", 200.0), ("top1", 199.5), ("mean", 100.5)])
+@pytest.mark.parametrize(("aggregate", "expected"), [("max", 200.0), ("top1", 199.5), ("top03", 200.0), ("mean", 100.5)])
 def test_image_score(aggregate: str, expected: float) -> None:
     assert image_score(np.arange(1, 201, dtype=np.float32).reshape(10, 20), aggregate) == expected
 

@@ -57,7 +57,7 @@ def run_axes(options: argparse.Namespace, command: str, scratch: Path) -> None:
     """
     weights = [open_weights(named, options.precision) for named in options.weights]
     names = [source.name for source in weights]
-    search = Search((options.resolution,), layers=options.layers, metric=options.metric, bank=options.bank)
+    search = Search((options.resolution,), layers=options.layers, metric=options.metric, bank=options.bank, local_scale=options.local_scale)
     base = Setting(options.final or names[-1], search, options.k)
     settings = [setting for axis in options.axes for setting in axis_settings(axis, base, names)]
     search_dtype = torch.bfloat16 if options.search == "bf16" else torch.float32
@@ -112,6 +112,9 @@ def _add_measure(parser: argparse.ArgumentParser) -> None:
     add("--layers", default="123", help="where the axis does not vary them")
     add("--metric", choices=METRICS, default="cosine", help="where the axis does not vary it")
     add("--bank", default="greedy:2000", help="whole, greedy:N or random:N, where the axis does not vary it")
+    add(
+        "--local-scale", type=int, default=0, help="golden patches that set the unit of distances, where the axis does not vary it; 0 = off"
+    )
     add("--k", type=int, default=1, help="where the axis does not vary it")
     add("--pixel-side", type=int, default=128, help="shorter side at which heat maps meet masks; 0 leaves pixel measures out")
     add("--precision", choices=get_args(Precision), default="fp32", help="arithmetic of the network")

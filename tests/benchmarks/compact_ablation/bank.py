@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +11,13 @@ import torch.nn.functional as F
 from tests.benchmarks.compact_ablation.nearest import nearest_squared
 
 from goldenpart.server.vision.coreset import GreedySampler, RandomSampler
+from goldenpart.server.vision.local_scale import LocalScaleBuilder
+from goldenpart.server.vision.search import MatmulSearch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tests.benchmarks.compact_ablation.setting import Search
 
     from goldenpart.server.vision.coreset import VectorSampler
 
@@ -31,6 +35,7 @@ class PatchBank:
         metric: one of `METRICS`.
         centre: (D,) float32, subtracted from every token first.
         search_dtype: see `nearest_squared`.
+        units: (M,) float32, what distances to each vector are divided by; None leaves them plain.
     """
 
     vectors: torch.Tensor
@@ -38,32 +43,51 @@ class PatchBank:
     metric: str
     centre: torch.Tensor
     search_dtype: torch.dtype
+    units: torch.Tensor | None = None
 
     @classmethod
-    def fit(cls, tokens: Sequence[torch.Tensor], metric: str, kept: str, seed: int, search_dtype: torch.dtype) -> PatchBank:
+    def fit(cls, tokens: Sequence[torch.Tensor], search: Search, seed: int, search_dtype: torch.dtype) -> PatchBank:
         """Build a bank.
 
         Args:
             tokens: of each golden part, (patches, D) float32.
-            metric: one of `METRICS`.
-            kept: "whole", "greedy:N" or "random:N".
+            search: metric, how the bank is thinned, local scale.
             seed: of the thinning.
             search_dtype: see `nearest_squared`.
         """
         together = torch.cat(list(tokens))
-        centre = together.mean(dim=0) if metric == "centred_cosine" else torch.zeros(together.shape[1])
-        vectors = _placed(together, metric, centre)
+        centre = together.mean(dim=0) if search.metric == "centred_cosine" else torch.zeros(together.shape[1])
+        vectors = _placed(together, search.metric, centre)
         golden = torch.repeat_interleave(torch.arange(len(tokens)), torch.tensor([len(part) for part in tokens]))
-        rows = _thinned(vectors, kept, seed)
-        return cls(vectors[rows], golden[rows], metric, centre, search_dtype)
+        rows = _thinned(vectors, search.bank, seed)
+        plain = cls(vectors[rows], golden[rows], search.metric, centre, search_dtype)
+        units = plain.measure_units(vectors, golden, search.local_scale) if search.local_scale and len(tokens) > 1 else None
+        return replace(plain, units=units)
 
     def distances(self, tokens: torch.Tensor, k: int) -> torch.Tensor:
         """Measure (N, D) tokens: distances to the k nearest vectors, (N, k) float32 ascending; fewer where the bank holds fewer."""
-        return self._distances(self.vectors, _placed(tokens, self.metric, self.centre), k)
+        placed = _placed(tokens, self.metric, self.centre)
+        if self.units is None:
+            return self._distances(self.vectors, placed, k)
+        hits = MatmulSearch(self.vectors.numpy(), torch.device("cpu")).search(placed.numpy(), min(k, len(self.vectors)))
+        return self._to_metric(torch.from_numpy(hits.squared)) / self.units[torch.from_numpy(hits.rows[:, :1])]
+
+    def measure_units(self, patches: torch.Tensor, golden: torch.Tensor, neighbours: int) -> torch.Tensor:
+        """Measure the local scale as the product does: (M,) float32."""
+        builder = LocalScaleBuilder(neighbours, len(patches))
+        first = 0
+        for part in golden.unique().tolist():
+            own = patches[golden == part].numpy()
+            builder.add(own, part, first)
+            first += len(own)
+        for _ in builder.steps(self.vectors.numpy(), self.golden.numpy().astype(np.int32), torch.device("cpu")):
+            pass
+        assert builder.built is not None, "there are two parts"
+        return torch.from_numpy(builder.built.units(lambda squared: self._to_metric(torch.from_numpy(squared)).numpy()))
 
     def left_out_median(self, tokens: Sequence[torch.Tensor]) -> float:
-        """Take the median distance of golden patches to the other golden parts; 1 where there is but one golden part to be had."""
-        if len(tokens) < 2:
+        """Take the median distance of golden patches to the other golden parts; 1 for a single golden part, or with a local scale."""
+        if len(tokens) < 2 or self.units is not None:
             return 1.0
         distances = []
         for part, own in enumerate(tokens):
@@ -75,6 +99,9 @@ class PatchBank:
 
     def _distances(self, vectors: torch.Tensor, placed: torch.Tensor, k: int) -> torch.Tensor:
         squared = nearest_squared(vectors, placed, min(k, len(vectors)), self.search_dtype)
+        return self._to_metric(squared)
+
+    def _to_metric(self, squared: torch.Tensor) -> torch.Tensor:
         return squared.sqrt() if self.metric == "euclidean" else squared / 2
 
 

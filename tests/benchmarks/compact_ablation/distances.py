@@ -70,7 +70,7 @@ class CategoryDistances:
     def _searched(self, search: Search, draw: Draw, k: int) -> DistanceGrids:
         golden = [self._tokens(self._parts.golden[index], search) for index in self._parts.shots(draw.shots, draw.seed)]
         flat = [tokens.flatten(0, 1) for tokens in golden]
-        bank = PatchBank.fit(flat, search.metric, search.bank, draw.seed, self._search_dtype)
+        bank = PatchBank.fit(flat, search, draw.seed, self._search_dtype)
         grids = []
         for path in self._parts.tested:
             tokens = self._tokens(path, search)

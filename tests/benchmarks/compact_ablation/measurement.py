@@ -112,7 +112,7 @@ def _rows(job: Job, found: DistanceGrids, masks: Sequence[npt.NDArray[np.bool_]]
 
 
 def image_score(distances: npt.NDArray[np.float32], aggregate: str) -> float:
-    """Reduce patch distances to one score by `max`, `mean`, or `top1`: the mean of the largest 1 %, at least one."""
-    share = {"max": 0.0, "top1": 0.01, "mean": 1.0}[aggregate]
+    """Reduce patch distances to one score by `max`, `mean`, or `top1` or `top03`: the mean of the largest 1 or 0.3 %, at least one."""
+    share = {"max": 0.0, "top03": 0.003, "top1": 0.01, "mean": 1.0}[aggregate]
     count = max(1, int(share * distances.size))
     return float(np.partition(distances.ravel(), -count)[-count:].mean(dtype=np.float64))

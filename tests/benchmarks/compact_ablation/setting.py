@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 METRICS = ("euclidean", "cosine", "centred_cosine")
-AGGREGATES = ("max", "top1", "mean")
+AGGREGATES = ("max", "top03", "top1", "mean")
+LOCAL_SCALES = (0, 8, 32, 128)
+USUAL_AGGREGATES = ("max", "top03", "top1")
 LAYERS = ("1", "2", "3", "12", "23", "123")
 RESOLUTIONS = (128, 192, 256, 384, 512)
 BANKS = ("whole", "greedy:10000", "greedy:2000", "greedy:1000")
@@ -28,6 +30,7 @@ class Search:
         layers: stages to concatenate, such as "123".
         metric: one of `METRICS`; cosine is 1 - cos, as in the product.
         bank: "whole", "greedy:N" or "random:N" with N vectors kept.
+        local_scale: golden patches around a bank vector that set the unit of distances to it, as in the product; 0 = plain distances.
     """
 
     resolutions: tuple[int, ...] = (256,)
@@ -35,6 +38,7 @@ class Search:
     layers: str = "123"
     metric: str = "cosine"
     bank: str = "greedy:2000"
+    local_scale: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Setting:
         weights: name of the weights.
         search: how patch distances come about.
         k: nearest bank vectors whose distances are averaged.
-        aggregate: from patch distances to the image score; `top1` is the mean of the largest 1 %, at least one.
+        aggregate: from patch distances to the image score; `top1` is the mean of the largest 1 %, at least one; `top03` of 0.3 %.
     """
 
     weights: str
@@ -55,7 +59,7 @@ class Setting:
 
 
 def axis_settings(axis: str, base: Setting, weights: Sequence[str]) -> list[Setting]:
-    """List the settings of one axis: everything as in `base` but for what the axis varies; both usual image scores unless it varies them.
+    """List the settings of one axis: everything as in `base` but for what the axis varies; the usual image scores unless it varies them.
 
     Args:
         axis: one of `AXES`.
@@ -70,7 +74,7 @@ def axis_settings(axis: str, base: Setting, weights: Sequence[str]) -> list[Sett
         return [replace(base, aggregate=aggregate) for aggregate in AGGREGATES]
     else:
         varied = [replace(base, search=search) for search in _SEARCHES[axis](base.search)]
-    return [replace(setting, aggregate=aggregate) for setting in varied for aggregate in ("max", "top1")]
+    return [replace(setting, aggregate=aggregate) for setting in varied for aggregate in USUAL_AGGREGATES]
 
 
 def _multiscale(search: Search) -> list[Search]:
@@ -85,6 +89,7 @@ _SEARCHES: dict[str, Callable[[Search], list[Search]]] = {
     "resolutions": lambda search: [replace(search, resolutions=(resolution,)) for resolution in RESOLUTIONS],
     "metrics": lambda search: [replace(search, metric=metric) for metric in METRICS],
     "banks": lambda search: [replace(search, bank=bank) for bank in BANKS],
+    "local_scale": lambda search: [replace(search, local_scale=neighbours) for neighbours in LOCAL_SCALES],
     "multiscale": _multiscale,
 }
-AXES = ("weights", "layers", "resolutions", "metrics", "aggregates", "k", "banks", "multiscale")
+AXES = ("weights", "layers", "resolutions", "metrics", "aggregates", "k", "banks", "local_scale", "multiscale")

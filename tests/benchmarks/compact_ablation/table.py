@@ -34,7 +34,7 @@ def describe(setting: Setting) -> str:
     sides = "+".join(map(str, search.resolutions))
     fusion = "" if len(search.resolutions) == 1 else f" {search.fusion}"
     layers = "+".join(search.layers)
-    scored = f"{search.metric}, bank {search.bank}, k {setting.k}, {setting.aggregate}"
+    scored = f"{search.metric}, bank {search.bank}, local scale {search.local_scale}, k {setting.k}, {setting.aggregate}"
     return f"{setting.weights}, {sides} px{fusion}, layers {layers}, {scored}"
 
 
@@ -103,6 +103,7 @@ def _label(axis: str, setting: Setting) -> str:
         "aggregates": setting.aggregate,
         "k": str(setting.k),
         "banks": search.bank,
+        "local_scale": str(search.local_scale),
         "multiscale": f"{sides} {search.fusion}",
     }[axis]
 

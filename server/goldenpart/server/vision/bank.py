@@ -19,7 +19,7 @@ from goldenpart.server.errors import InvalidArgumentError, RevisionDamagedError
 from goldenpart.server.vision.detectors.base import NearestPatch, PatchDistances, Picture, Tensors
 from goldenpart.server.vision.local_scale import LocalScale
 from goldenpart.server.vision.recipe import Metric, Recipe
-from goldenpart.server.vision.search import VectorSearch, open_search
+from goldenpart.server.vision.search import SearchWithout, VectorSearch, open_search
 
 Vectors = npt.NDArray[np.float32]
 Origins = npt.NDArray[np.int32]
@@ -146,13 +146,16 @@ class Bank:
         return len(np.unique(self.content.origins[:, GOLDEN])) > 1
 
     def without(self, golden: int) -> Bank:
-        """Return the same bank less the vectors of a golden part; memory is shared.
+        """Return the same bank less the vectors of a golden part, searched exactly.
 
         Nor do its patches count in the local scale. A bank thinned with the part in it may lack neighbours the part stood for, so
         distances err on the high, careful side.
         """
         rest = copy.copy(self)
         rest.left_out = golden
+        own = rest._rows_of(golden)  # noqa: SLF001 - its own class
+        if 0 < len(own) < len(self.content.vectors):
+            rest._search = SearchWithout(self.content.vectors, own, self.device)  # noqa: SLF001 - its own class
         rest._units = rest._measure_units()  # noqa: SLF001 - its own class
         return rest
 
@@ -173,9 +176,7 @@ class Bank:
         Raises:
             InvalidArgumentError: the bank holds nothing but the golden part that is left out.
         """
-        skip = self._skipped()
-        available = len(self.content.vectors) - len(skip or ())
-        hits = self._search.search(queries, min(self.recipe.neighbours, available), skip)
+        hits = self._search.search(queries, min(self.recipe.neighbours, self._available()))
         return PatchNeighbours(_to_metric(hits.squared, self.recipe.metric), hits.rows)
 
     def reweighting(self, query: Vectors, row: int, distance: float) -> float:
@@ -189,9 +190,8 @@ class Bank:
         Returns:
             1 - exp(distance) / sum of exp(distance to m) over m* and the neighbours of m*, in [0, 1).
         """
-        skip = self._skipped()
-        count = min(self.recipe.reweight_neighbours, len(self.content.vectors) - len(skip or ()))
-        around = self._search.search(self.content.vectors[row : row + 1], count, skip).rows[0]
+        count = min(self.recipe.reweight_neighbours, self._available())
+        around = self._search.search(self.content.vectors[row : row + 1], count).rows[0]
         squared = np.square(self.content.vectors[around] - query).sum(axis=1)
         distances = _to_metric(squared, self.recipe.metric).astype(np.float64)
         return float(1.0 - np.exp(-special.logsumexp(distances - distance)))
@@ -211,17 +211,15 @@ class Bank:
         around = self.content.local_scale
         return None if around is None else around.units(lambda squared: _to_metric(squared, self.recipe.metric), self.left_out)
 
-    def _skipped(self) -> range | None:
-        if self.left_out is None:
-            return None
-        skip = self._rows_of(self.left_out)
-        if len(skip) == len(self.content.vectors):
+    def _available(self) -> int:
+        own = 0 if self.left_out is None else len(self._rows_of(self.left_out))
+        if own == len(self.content.vectors):
             raise InvalidArgumentError(
-                f"All {len(skip)} vectors of the bank come from golden part {self.left_out}; without it nothing is left to compare with. "
+                f"All {own} vectors of the bank come from golden part {self.left_out}; without it nothing is left to compare with. "
                 "Give at least 2 golden parts that differ.",
                 field="images",
             )
-        return skip
+        return len(self.content.vectors) - own
 
     def _rows_of(self, golden: int) -> range:
         column = self.content.origins[:, GOLDEN]
