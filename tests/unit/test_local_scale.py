@@ -52,12 +52,12 @@ def test_distances_are_those_to_other_golden_parts() -> None:
     assert (found.parts[:, 0] == owners).all()
 
 
-def test_units_follow_the_surface_and_lie_midway_to_the_typical_distance() -> None:
+def test_units_follow_the_surface_and_lean_to_the_typical_distance() -> None:
     vectors, owners = two_surfaces()
     found = build(vectors, owners)
     assert found is not None
     distances = np.sqrt(found.distances.astype(np.float64))
-    expected = (distances.mean(axis=1) + np.median(distances)) / 2 + NOISE
+    expected = 0.25 * distances.mean(axis=1) + 0.75 * np.median(distances) + NOISE  # 3 other parts weigh 3 / 12
     np.testing.assert_allclose(found.units(np.sqrt), expected, rtol=1e-3)
     calm = vectors[:, 0] < 5
     assert found.units(np.sqrt)[calm].max() < found.units(np.sqrt)[~calm].min()
@@ -67,8 +67,19 @@ def test_a_part_left_out_does_not_set_its_own_unit() -> None:
     distances = np.array([[1.0, 9.0], [4.0, 4.0], [9.0, 9.0]], np.float32)
     parts = np.array([[0, 1], [0, 0], [1, 1]], np.int32)
     scale = LocalScale(distances, parts)
-    typical = 3.0  # median of 3, 3, 3: what is left without part 0
-    np.testing.assert_allclose(scale.units(np.sqrt, without=0), np.array([3 + typical, 2 * typical, 3 + typical]) / 2 + NOISE)
+    typical = 3.0  # of what is left without part 0: 3, 3 and 3
+    np.testing.assert_allclose(scale.units(np.sqrt, without=0), np.full(3, typical) + NOISE)
+
+
+@pytest.mark.parametrize(("parts", "weight"), [(2, 0.1), (4, 0.25), (10, 0.5), (64, 0.5)])
+def test_more_golden_parts_make_units_more_local_up_to_a_half(parts: int, weight: float) -> None:
+    distances = np.full((parts, 1), 1.0, np.float32)
+    distances[0] = 4.0
+    units = LocalScale(distances, np.arange(parts, dtype=np.int32)[:, None]).units(np.sqrt)
+    typical = float(np.median(np.sqrt(distances)))
+    np.testing.assert_allclose(
+        units[[0, -1]], np.array([weight * 2 + (1 - weight) * typical, weight + (1 - weight) * typical]) + NOISE, rtol=1e-5
+    )
 
 
 def test_nothing_left_to_go_by_leaves_distances_as_they_are() -> None:

@@ -25,6 +25,7 @@ Metre = Callable[[Vectors], Vectors]
 SAMPLES = 16_384
 """Most golden patches whose distances are looked at, evenly spread over all golden parts."""
 _LEAST = 1e-3  # distances below this are sensor noise: golden patches that are all but equal must not make everything else far
+_HALF_KNOWN, _MOST_WEIGHT = 9, 0.5  # chosen on 2, 3, 4, 8 and 16 golden parts (docs/decisions/0006)
 _BLOCK = 512  # bank vectors of one step
 
 
@@ -47,9 +48,10 @@ class LocalScale:
             raise ValueError("distances must be finite float32, parts int32")
 
     def units(self, to_metric: Metre, without: int | None = None) -> Vectors:
-        """Return the unit of every bank vector, (M,) float32 > 0: midway between the mean distance around it and the typical distance.
+        """Return the unit of every bank vector, (M,) float32 > 0: a weighted mean of the mean distance around it and the typical distance.
 
-        Midway, because few golden parts tell little about one place, and noise must not look like a defect where they hardly differ.
+        Few golden parts tell little about one place, so with n other parts the first weighs n / (n + 9), and never more than a half, so
+        that noise does not look like a defect where golden patches hardly differ.
 
         Args:
             to_metric: turns squared Euclidean distances into the recipe's metric.
@@ -62,7 +64,9 @@ class LocalScale:
         typical = float(np.median(distances[counts]))
         number = counts.sum(axis=1)
         local = np.where(number > 0, np.where(counts, distances, 0.0).sum(axis=1) / np.maximum(number, 1), typical)
-        return ((local + typical) / 2 + _LEAST).astype(np.float32)
+        others = len(np.unique(self.parts)) - 1
+        weight = min(_MOST_WEIGHT, others / (others + _HALF_KNOWN))
+        return (weight * local + (1.0 - weight) * typical + _LEAST).astype(np.float32)
 
 
 class LocalScaleBuilder:
