@@ -173,6 +173,19 @@ def test_an_interrupt_leaves_finished_runs_and_no_category(client: Client, datas
     assert [was_found for _, was_found in other.finished_runs] == [False], "another recipe is another run"
 
 
+def test_reused_features_give_the_same_figures_and_no_times(
+    server_process: ServerProcess, client: Client, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = (dataset, "--shots", "4", "--seeds", "0", *TINY, "--server", server_process.address, "--json", "--report", tmp_path)
+    [plain] = json.loads(command(capsys, *options)[1])["runs"]
+    [reused] = json.loads(command(capsys, *options, "--reuse-features")[1])["runs"]
+    assert plain["latency"] is not None
+    assert reused["latency"] is None
+    assert reused["key"]["protocol_digest"] != plain["key"]["protocol_digest"], "a run without times is not taken for one with them"
+    assert [one["score"] for one in reused["images"]] == pytest.approx([one["score"] for one in plain["images"]], rel=1e-4)
+    assert (tmp_path / "report.html").is_file(), "the page does without times"
+
+
 def test_a_leak_is_refused_or_marked_everywhere(
     server_process: ServerProcess, client: Client, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

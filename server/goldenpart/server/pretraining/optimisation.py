@@ -12,6 +12,8 @@ import torch
 from goldenpart.server.pretraining.augmentation import normalise, unit_range
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import nn
 
     from goldenpart.server.pretraining.packs import LabelledImages
@@ -30,8 +32,13 @@ def mixed_precision(device: torch.device) -> torch.autocast:
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        native = bool({"avx512_bf16", "amx_bf16", "bf16"} & {name for name, has in torch.cpu.get_capabilities().items() if has})
+        native = has_bfloat16(torch.cpu.get_capabilities())
     return torch.autocast(device.type, torch.bfloat16, enabled=native)
+
+
+def has_bfloat16(capabilities: Mapping[str, object]) -> bool:
+    """Tell from the capabilities of a processor, as `torch.cpu.get_capabilities` names them, whether it computes in bfloat16."""
+    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # x86, x86, ARM
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
