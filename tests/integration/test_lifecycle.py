@@ -96,9 +96,9 @@ async def test_health_of_a_service_that_is_not_here(make_settings: MakeSettings)
 
 
 async def test_activating_under_load_keeps_the_category_available(make_settings: MakeSettings) -> None:
-    async with connected(make_settings(limits={"bank_bytes": 1024 * 1024})) as (_, _, client, _):
+    async with connected(make_settings(limits={"bank_bytes": 1_400_000})) as (_, _, client, _):
         revisions = [(await fit_category(client, "part", 1)).revision.revision]
-        for turn in range(3):  # each bank is some 500 kB: the budget holds two, so revisions are unloaded all the time
+        for turn in range(3):  # each bank is some 620 kB: the budget holds two, so revisions are unloaded all the time
             report = await client.fit("part", golden_parts(1, prefix=f"turn{turn}"), recipe=RECIPE, stage_only=True)
             revisions.append(report.revision.revision)
         seen, done = set[str](), asyncio.Event()

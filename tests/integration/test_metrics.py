@@ -82,7 +82,7 @@ async def test_labels_of_categories_are_capped(make_settings: MakeSettings) -> N
 
 
 async def test_banks_are_loaded_and_unloaded_within_the_budget_and_every_frame_is_answered(make_settings: MakeSettings) -> None:
-    budget = 1024 * 1024
+    budget = 1_400_000
     async with running_server(make_settings(limits={"bank_bytes": budget})) as app, AsyncClient(app.address) as client:
         sizes = [(await fit_category(client, f"part{number}", 1)).revision.bank_bytes for number in range(4)]
         assert sum(sizes) > budget > max(sizes) * 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ _CACHE_BYTES = 10 << 30
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the server goes with the command
     if not options.render:
         settings = {"GOLDENPART_LIMITS__FEATURES_CACHE_BYTES": str(_CACHE_BYTES), "GOLDENPART_LOG_LEVEL": "warning"}
         with ServerProcess(settings) as server:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from goldenpart.client import Frame, GoldenpartError, InspectOptions, NamedImage, ThresholdRequest
+from goldenpart.client import Frame, GoldenpartError, InspectOptions, NamedImage, Recipe, Resize, ThresholdRequest
 from goldenpart.client.bulk import inspect_all
 from goldenpart.client.evaluation.datasets import open_dataset
 from goldenpart.client.evaluation.throwaway import throwaway_category
@@ -24,6 +24,7 @@ RATES = (0.01, 0.05, 0.10)
 NORMALS = (9, 19, 50, 99, 250)
 SEEDS = (0, 1, 2)
 GOLDEN_PARTS = 16
+RECIPE = Recipe(resolution_px=256, resize=Resize.STRETCH)  # promises do not depend on it, time does
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def _of_draw(client: Client, train: Sequence[LabelledImage], good: Sequence[Labe
     order = [train[index] for index in np.random.default_rng(seed).permutation(len(train))]
     golden, normals = order[:GOLDEN_PARTS], order[GOLDEN_PARTS:]
     with throwaway_category(client) as name:
-        fitted = client.fit(name, _named(golden), stage_only=True, reuse_features=True).revision.revision
+        fitted = client.fit(name, _named(golden), recipe=RECIPE, stage_only=True, reuse_features=True).revision.revision
         options = InspectOptions(reuse_features=True)
         frames = [Frame(str(index), name, image.path, options, revision=fitted) for index, image in enumerate(good)]
         scores = [inspection.score for inspection in inspect_all(client, frames)]

@@ -108,9 +108,9 @@ def _rates(found: Sequence[Realised]) -> Iterator[str]:
     yield ""
     good = max((one.good for one in found), default=0)
     yield (
-        f"magnetic_tile, 16 golden parts, preset `default`, split-conformal calibration on n other normals, {good} good test images, one "
-        "column per seed: rejected share / stated 95 % upper bound of the realised rate. *refused*: RATE_NOT_ATTAINABLE (n < 1/rate - 1). "
-        "A bound holds for 95 of 100 calibration sets; the test images' own scatter comes on top."
+        f"magnetic_tile, 16 golden parts, preset `default` at 256x256 pixels, split-conformal calibration on n other normals, {good} good "
+        "test images, one column per seed: rejected share / stated 95 % upper bound of the realised rate. *refused*: RATE_NOT_ATTAINABLE "
+        "(n < 1/rate - 1). A bound holds for 95 of 100 calibration sets; the test images' own scatter comes on top."
     )
     yield ""
     seeds = sorted({one.seed for one in found})
