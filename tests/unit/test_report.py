@@ -115,7 +115,7 @@ def test_equal_scores_do_not_cover_each_other() -> None:
     assert len({(dot.x, dot.y) for dot in plot.dots}) == 7
 
 
-@given(st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=1, max_size=20))
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
 def test_ticks_enclose_all_values_and_are_few(values: list[float]) -> None:
     ticks = nice_ticks(values)
     assert ticks[0] <= min(values) + 1e-9 * abs(min(values))

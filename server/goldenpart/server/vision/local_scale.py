@@ -3,7 +3,8 @@
 A distance that is nothing special on a rough casting is a defect on a polished face. So every bank vector knows how far the golden patches
 around it lie from the *other* golden parts, and a distance is divided by that. The idea is local scaling (Zelnik-Manor & Perona,
 Self-tuning spectral clustering, NIPS 2004) and the local outlier factor (Breunig et al., SIGMOD 2000), with the part as what is left out:
-patches of one part are too alike to tell how much parts differ. What it is worth is in the model card of `compact`.
+patches of one part are too alike to tell how much parts differ. What it is worth, and on what little
+evidence, is in docs/decisions/0006.
 """
 
 from __future__ import annotations

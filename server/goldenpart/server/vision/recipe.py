@@ -208,7 +208,7 @@ def default_recipe(backbone: str) -> Recipe:
     """Return the preset ``default`` for a backbone.
 
     `compact` sees 8 pixels a patch where a ViT sees 14, so its 0.3 % of the patches of 512 pixels are about as many as 1 % of 448; its
-    tokens are weaker, so the local scale pays (its model card compares both); and it gets fewer vectors, because its forward is so quick
+    tokens are weaker, so the local scale pays (docs/decisions/0006); and it gets fewer vectors, because its forward is so quick
     that the search of 10,000 would take most of the time (artifacts/reports/inspect_ratio.md).
     """
     if backbone == "compact":
