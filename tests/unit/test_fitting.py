@@ -5,31 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from noise_bank import build, golden_parts
 
 from goldenpart.server.vision.backbones.compact import CompactBackbone
 from goldenpart.server.vision.bank import Bank
 from goldenpart.server.vision.features import extract_tokens, to_vectors
-from goldenpart.server.vision.fitting import BankBuilder, Shown, can_leave_one_out, left_out_scores
+from goldenpart.server.vision.fitting import can_leave_one_out, left_out_scores
 from goldenpart.server.vision.inference import Query, score_batch
-from goldenpart.server.vision.preparation import prepare
 from goldenpart.server.vision.recipe import Coreset, Metric, Recipe
 
 
 @pytest.fixture(scope="module")
 def backbone() -> CompactBackbone:
     return CompactBackbone()
-
-
-def golden_parts(recipe: Recipe, count: int = 4) -> list[Shown]:
-    pictures = np.random.default_rng(5).integers(0, 255, (count, 48, 64, 3), np.uint8)
-    return [tuple(prepare(picture, recipe, 8, None, angle) for angle in recipe.angles_deg) for picture in pictures]
-
-
-def build(backbone: CompactBackbone, recipe: Recipe) -> BankBuilder:
-    builder = BankBuilder(backbone, recipe, golden_parts(recipe))
-    for _ in builder.steps():
-        pass
-    return builder
 
 
 def test_the_centre_is_the_mean_token_of_all_golden_parts(backbone: CompactBackbone) -> None:

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from noise_bank import build, golden_parts
 
 from goldenpart.server.errors import RevisionDamagedError
 from goldenpart.server.vision.backbones.compact import CompactBackbone
 from goldenpart.server.vision.bank import GOLDEN, Bank, BankContent
-from goldenpart.server.vision.fitting import BankBuilder, Shown
 from goldenpart.server.vision.inference import Query, score_batch
 from goldenpart.server.vision.local_scale import SAMPLES, LocalScale, LocalScaleBuilder
 from goldenpart.server.vision.preparation import prepare
@@ -32,7 +32,7 @@ def two_surfaces(parts: int = PARTS, each: int = 40) -> tuple[Vectors, npt.NDArr
     return vectors, np.repeat(np.arange(parts, dtype=np.int32), 2 * each)
 
 
-def build(vectors: Vectors, owners: npt.NDArray[np.int32], neighbours: int = 8) -> LocalScale | None:
+def measure(vectors: Vectors, owners: npt.NDArray[np.int32], neighbours: int = 8) -> LocalScale | None:
     builder = LocalScaleBuilder(neighbours, len(vectors))
     for part in np.unique(owners):
         rows = np.flatnonzero(owners == part)
@@ -44,7 +44,7 @@ def build(vectors: Vectors, owners: npt.NDArray[np.int32], neighbours: int = 8) 
 
 def test_distances_are_those_to_other_golden_parts() -> None:
     vectors, owners = two_surfaces()
-    found = build(vectors, owners, neighbours=1)
+    found = measure(vectors, owners, neighbours=1)
     assert found is not None
     squared = np.square(vectors[:, None].astype(np.float64) - vectors[None]).sum(axis=2)
     squared[owners[:, None] == owners[None]] = np.inf
@@ -54,7 +54,7 @@ def test_distances_are_those_to_other_golden_parts() -> None:
 
 def test_units_follow_the_surface_and_lean_to_the_typical_distance() -> None:
     vectors, owners = two_surfaces()
-    found = build(vectors, owners)
+    found = measure(vectors, owners)
     assert found is not None
     distances = np.sqrt(found.distances.astype(np.float64))
     expected = 0.25 * distances.mean(axis=1) + 0.75 * np.median(distances) + NOISE  # 3 other parts weigh 3 / 12
@@ -94,7 +94,7 @@ def test_equal_golden_patches_keep_distances_finite() -> None:
 
 def test_a_bank_of_one_part_has_no_scale() -> None:
     vectors, owners = two_surfaces(parts=1)
-    assert build(vectors, owners) is None
+    assert measure(vectors, owners) is None
 
 
 def test_samples_are_bounded_and_evenly_spread() -> None:
@@ -136,21 +136,9 @@ def backbone() -> CompactBackbone:
     return CompactBackbone()
 
 
-def golden_parts(recipe: Recipe, count: int = 4) -> list[Shown]:
-    pictures = np.random.default_rng(5).integers(0, 255, (count, 48, 64, 3), np.uint8)
-    return [tuple(prepare(picture, recipe, 8, None, angle) for angle in recipe.angles_deg) for picture in pictures]
-
-
-def fitted(backbone: CompactBackbone, recipe: Recipe) -> Bank:
-    builder = BankBuilder(backbone, recipe, golden_parts(recipe))
-    for _ in builder.steps():
-        pass
-    return builder.detector
-
-
 def test_the_bank_divides_by_the_unit_of_the_nearest_vector(backbone: CompactBackbone) -> None:
     recipe = Recipe(resolution_px=64, local_scale_neighbours=8, coreset=Coreset.GREEDY, coreset_vectors=100, rotations_deg=(90.0,))
-    bank = fitted(backbone, recipe)
+    bank = build(backbone, recipe).detector
     plain = Bank(BankContent(bank.content.vectors, bank.content.origins, bank.content.radius), recipe, CPU)
     picture = prepare(np.random.default_rng(9).integers(0, 255, (48, 64, 3), np.uint8), recipe, 8)
     scaled, raw = (score_batch(backbone, [Query(detector, picture)])[0].scored for detector in (bank, plain))
@@ -165,13 +153,13 @@ def test_the_bank_divides_by_the_unit_of_the_nearest_vector(backbone: CompactBac
 
 def test_a_scaled_bank_survives_a_round_trip_byte_for_byte(backbone: CompactBackbone) -> None:
     recipe = Recipe(resolution_px=64, local_scale_neighbours=8, coreset_vectors=100)
-    data = fitted(backbone, recipe).content.to_bytes()
-    assert BankContent.from_bytes(data).to_bytes() == data == fitted(backbone, recipe).content.to_bytes()
+    data = build(backbone, recipe).detector.content.to_bytes()
+    assert BankContent.from_bytes(data).to_bytes() == data == build(backbone, recipe).detector.content.to_bytes()
 
 
 def test_good_patches_left_out_lie_around_one_unit(backbone: CompactBackbone) -> None:
     recipe = Recipe(resolution_px=64, local_scale_neighbours=8, coreset=Coreset.NONE)
-    bank, shown = fitted(backbone, recipe), golden_parts(recipe)
+    bank, shown = build(backbone, recipe).detector, golden_parts(recipe)
     left_out = [score_batch(backbone, [Query(bank.without(part), shown[part][0])])[0].scored.grid for part in range(len(shown))]
     assert 0.7 < float(np.median(left_out)) < 1.4
     assert (bank.content.origins[:, GOLDEN] >= 0).all()
