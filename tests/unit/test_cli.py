@@ -227,3 +227,10 @@ def test_server_comes_from_the_environment(
     monkeypatch.setenv("GOLDENPART_SERVER", canned.address)
     assert run("info") == 0
     assert canned.address in capsys.readouterr().out
+
+
+def test_the_help_of_fit_names_every_knob(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["fit", "--help"])
+    shown = "".join(capsys.readouterr().out.replace("│", "").split())
+    assert [field for field in Recipe.__dataclass_fields__ if field != "preset" and field not in shown] == []

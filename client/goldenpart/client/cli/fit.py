@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from goldenpart.client.cli.connection import DEFAULT_ADDRESS, JsonOption, ServerOption, TlsOption, connect
-from goldenpart.client.cli.knobs import knobs, numbers, polygon
+from goldenpart.client.cli.knobs import NAMES, knobs, numbers, polygon
 from goldenpart.client.cli.onboarding_progress import shown_progress
 from goldenpart.client.cli.output import answer, facts, warn
 from goldenpart.client.cli.revision_facts import revision_facts
@@ -39,7 +39,10 @@ def fit(
     recipe_file: Annotated[
         Path | None, typer.Option("--recipe", metavar="FILE", exists=True, dir_okay=False, help="JSON or TOML file with knobs by name.")
     ] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KNOB=VALUE", help="Set a knob; may be repeated.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KNOB=VALUE", help=f"Set a knob; may be repeated. Knobs: {', '.join(NAMES)}."),
+    ] = None,
     rotations: Annotated[str | None, typer.Option(metavar="DEG,...", help="Also show every golden part turned by these angles.")] = None,
     mask: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Grey image: black is ignored.")] = None,
     include_polygon: Annotated[

@@ -116,3 +116,5 @@ _READERS: Mapping[str, Callable[[str], KnobValue]] = {
     "autoencoder_steps": _integer,
     "ensemble_detectors": _words(Detector),
 }
+NAMES = tuple(_READERS)
+"""Every knob, in the order of the recipe."""
