@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 from sklearn.metrics import roc_auc_score
@@ -116,6 +116,8 @@ def test_equal_scores_do_not_cover_each_other() -> None:
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
+@example([-5e-324, 90.0])
+@example([-90.0, 5e-324])
 def test_ticks_enclose_all_values_and_are_few(values: list[float]) -> None:
     ticks = nice_ticks(values)
     assert ticks[0] <= min(values) + 1e-9 * abs(min(values))

@@ -127,4 +127,5 @@ def nice_ticks(values: Sequence[float], most: int = 9) -> tuple[float, ...]:
     magnitude = 10.0 ** math.floor(math.log10(span / (most - 1)))
     step = next(magnitude * factor for factor in (1, 2, 2.5, 5, 10) if span / (magnitude * factor) <= most - 1)
     first, last = math.floor(low / step), math.ceil(high / step)
+    first, last = first - (first * step > low), last + (last * step < high)  # the quotient of a subnormal is 0
     return tuple(float(f"{index * step:.12g}") for index in range(first, max(last, first + 1) + 1))
