@@ -16,14 +16,14 @@ import torch
 
 from goldenpart.server.pretraining import __main__ as command
 from goldenpart.server.pretraining.augmentation import augment, normalise, unit_range
-from goldenpart.server.pretraining.export import export, network_state
+from goldenpart.server.pretraining.export import classifier_network, write_weights
 from goldenpart.server.pretraining.packs import LabelledImages, Slice, read_image_folder, read_pack
-from goldenpart.server.pretraining.recipe import FIRST, PLANS, REHEARSAL, Plan, Refinement
+from goldenpart.server.pretraining.recipe import FIRST, PLANS, REHEARSAL, Refinement
 from goldenpart.server.pretraining.refinement import CHECKPOINT as REFINED
 from goldenpart.server.pretraining.refinement import HISTORY as REFINEMENT_HISTORY
 from goldenpart.server.pretraining.refinement import Refiner
 from goldenpart.server.pretraining.training import CHECKPOINT, HISTORY, Trainer
-from goldenpart.server.vision.backbones.compact import COMPACT_SHA256, COMPACT_WEIGHTS, CompactBackbone
+from goldenpart.server.vision.backbones.compact import COMPACT_SHA256, COMPACT_WEIGHTS, CompactBackbone, read_weights
 
 DATA = Path(os.environ.get("GOLDENPART_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CPU = torch.device("cpu")
@@ -65,26 +65,46 @@ def test_command_learns(rehearsal: Path) -> None:
     plan = PLANS["rehearsal"].refinement
     assert plan is not None
     assert [line["step"] for line in refinement] == [plan.steps]
-    assert refinement[-1]["accuracy"] > 2 * chance  # the second phase forgets nothing
 
 
-@pytest.mark.parametrize(("checkpoint", "averaged"), [(CHECKPOINT, False), (CHECKPOINT, True), (REFINED, False)])
-def test_export_of_the_checkpoint_loads(rehearsal: Path, few: LabelledImages, tmp_path: Path, checkpoint: str, averaged: bool) -> None:
-    target = tmp_path / "weights.safetensors"
-    sha256 = export(network_state(rehearsal / checkpoint, averaged=averaged), few, target)
-    backbone = CompactBackbone(target)
-    assert backbone.digest == f"sha256:{sha256}"
-    tokens = backbone.patch_tokens(normalise(unit_range(torch.from_numpy(np.array(few.pixels[:200])))))
+@pytest.mark.parametrize("name", [command.FIRST_WEIGHTS, command.WEIGHTS])
+def test_both_phases_write_weights_that_load(rehearsal: Path, data: Path, tmp_path: Path, name: str) -> None:
+    backbone = CompactBackbone(rehearsal / name)
+    photographs = command.read_photographs(data / "pretraining", tmp_path)[::5]
+    tokens = backbone.patch_tokens(normalise(unit_range(torch.from_numpy(np.array(photographs)))))
     stages = torch.split_with_sizes(tokens, [48, 96, 192], dim=3)
     lengths = torch.stack([stage.norm(dim=3).mean() for stage in stages])
-    torch.testing.assert_close(lengths, torch.ones(3), rtol=0.05, atol=0.05)  # the scales were measured on all of them
+    torch.testing.assert_close(lengths, torch.ones(3), rtol=0.05, atol=0.05)  # the scales were measured on such pictures
+
+
+def test_what_is_shipped_lies_between_the_two_phases(rehearsal: Path) -> None:
+    first, shipped = (read_weights((rehearsal / name).read_bytes(), rehearsal / name) for name in (command.FIRST_WEIGHTS, command.WEIGHTS))
+    refined = torch.load(rehearsal / REFINED, weights_only=True)["network"]
+    share = PLANS["rehearsal"].refinement.share  # type: ignore[union-attr]
+    for key, weights in refined.items():
+        torch.testing.assert_close(shipped[key], (1 - share) * first[key] + share * weights, rtol=1e-3, atol=1e-4)
+    assert any(not torch.equal(shipped[key], first[key]) for key in refined)
+
+
+def test_a_finished_run_is_not_repeated(rehearsal: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = shutil.copytree(rehearsal, tmp_path / "out")
+    assert command.main(["--data", str(data / "pretraining"), "--out", str(out), "--recipe", "rehearsal", "--resume"]) == 0
+    assert (out / command.WEIGHTS).read_bytes() == (rehearsal / command.WEIGHTS).read_bytes()
+    assert (out / HISTORY).read_text() == (rehearsal / HISTORY).read_text()
+    assert hashlib.sha256((out / command.WEIGHTS).read_bytes()).hexdigest() in capsys.readouterr().out
+
+
+def test_the_moving_average_is_another_network(rehearsal: Path, few: LabelledImages, tmp_path: Path) -> None:
+    target = tmp_path / "averaged.safetensors"
+    sha256 = write_weights(classifier_network(rehearsal / CHECKPOINT, averaged=True), few.pixels, target)
+    assert CompactBackbone(target).digest == f"sha256:{sha256}" != CompactBackbone(rehearsal / command.FIRST_WEIGHTS).digest
 
 
 def refiner(images: LabelledImages, out: Path, **changes: object) -> Refiner:
     out.mkdir(exist_ok=True)
-    plan = Plan(REHEARSAL, replace(Refinement(steps=3, episodes=1, images=8, side=32), **changes))  # type: ignore[arg-type]
+    phase = replace(Refinement(steps=3, episodes=1), **changes)  # type: ignore[arg-type]
     photographs = np.repeat(np.repeat(images.pixels[:20], 4, axis=1), 4, axis=2)
-    return Refiner(plan, trainer(images, out).model, images, images, photographs, out, CPU)
+    return Refiner(phase, COMPACT_WEIGHTS, photographs, out, CPU)
 
 
 def test_resumed_refinement_ends_where_the_unbroken_one_does(few: LabelledImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +114,7 @@ def test_resumed_refinement_ends_where_the_unbroken_one_does(few: LabelledImages
     second = refiner(few, tmp_path / "interrupted")
     assert second.resume()
     assert [report.step for report in (first, *second.run())] == [report.step for report in unbroken] == [1, 2, 3]
-    ends = [network_state(tmp_path / run / REFINED) for run in ("interrupted", "unbroken")]
+    ends = [torch.load(tmp_path / run / REFINED, weights_only=True)["network"] for run in ("interrupted", "unbroken")]
     torch.testing.assert_close(*ends, rtol=1e-5, atol=1e-6)
 
 
@@ -110,9 +130,8 @@ def trainer(images: LabelledImages, out: Path, **changes: object) -> Trainer:
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
-    return network_state(out / CHECKPOINT) | {
-        f"averaged.{key}": value for key, value in network_state(out / CHECKPOINT, averaged=True).items()
-    }
+    saved = torch.load(out / CHECKPOINT, weights_only=True)
+    return dict(saved["model"]) | {f"averaged.{key}": value for key, value in saved["averaged"].items()}
 
 
 def test_resumed_training_ends_where_the_unbroken_one_does(few: LabelledImages, tmp_path: Path) -> None:

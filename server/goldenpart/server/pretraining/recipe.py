@@ -50,28 +50,24 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Refinement:
-    """The second phase: patch distances are trained on drawn inspections, while the classifier goes on learning beside.
+    """The second phase: patch distances are trained on drawn inspections.
 
     Attributes:
         steps: updates of the weights.
         episodes: drawn products per step.
-        images: labelled images of the first phase per step.
-        side: their side in pixels.
-        weight: of the separation loss beside the classifier's cross-entropy.
         peak_rate: highest learning rate of the one-cycle schedule.
         warmup: fraction of the steps over which the rate rises to its peak.
         clip: longest gradient.
-        seed: decides products, order and augmentation.
+        share: weight of the refined network in the shipped average of it and the first phase's.
+        seed: decides products and augmentation.
     """
 
-    steps: int = 1500
+    steps: int = 400
     episodes: int = 6
-    images: int = 128
-    side: int = 64
-    weight: float = 0.5
-    peak_rate: float = 0.05
+    peak_rate: float = 2e-4
     warmup: float = 0.1
     clip: float = 5.0
+    share: float = 0.4
     seed: int = 1
 
 
@@ -89,5 +85,5 @@ REHEARSAL = Recipe("rehearsal", epochs=4, sizes=((1.0, 32),), batch=64, peak_rat
 PLANS = {
     "first": Plan(FIRST),
     "final": Plan(FIRST, Refinement()),
-    "rehearsal": Plan(REHEARSAL, Refinement(steps=12, episodes=2, images=16, side=32)),
+    "rehearsal": Plan(REHEARSAL, Refinement(steps=12, episodes=2)),
 }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from goldenpart.server.vision.backbones.base import Rgb
 
 COMPACT_WEIGHTS = Path(__file__).with_name("weights") / "compact.safetensors"
-COMPACT_SHA256 = "7d31996493202805d595511622dab641ef74b5510cf6024ccd0cdef40a7ef06d"
+COMPACT_SHA256 = "8771c56f77c31ae0add85364f9d067cab1106a56f7e038cc0d16bede393a06ea"
 COMPACT_PATCH_SIZE = 8
 DEFAULT_LAYERS = (1, 2, 3)
 _BORDER = COMPACT_PATCH_SIZE  # pixels that are mirrored around the image
@@ -38,7 +38,7 @@ class CompactBackbone:
     Implements `goldenpart.server.vision.backbones.base.Backbone`. Calls belong to one thread at a time, construction to any.
 
     Args:
-        weights: safetensors file written by `goldenpart.server.pretraining.export`; None takes the packaged one and verifies its digest.
+        weights: safetensors file written by `goldenpart.server.pretraining`; None takes the packaged one and verifies its digest.
         device: where to compute.
         precision: arithmetic of the convolutions; tokens are float32 in any case. "fp16" is meant for CUDA;
             "bf16" takes half the time of "fp32" on processors with AVX512-BF16 or AMX.
@@ -51,7 +51,7 @@ class CompactBackbone:
     def __init__(self, weights: Path | None = None, device: torch.device = _CPU, precision: Precision = "fp32") -> None:
         content = weights.read_bytes() if weights else read_released(COMPACT_WEIGHTS, COMPACT_SHA256)
         self._sha256 = hashlib.sha256(content).hexdigest()
-        tensors = _parse(content, weights or COMPACT_WEIGHTS)
+        tensors = read_weights(content, weights or COMPACT_WEIGHTS)
         self._scales = [float(scale) for scale in tensors.pop(SCALES)]
         network = CompactNetwork(FEATURE_STAGES, folded=True).eval().requires_grad_(requires_grad=False)
         network.load_state_dict(tensors)
@@ -164,18 +164,22 @@ def _on_patch_grid(grid: torch.Tensor, layer: int, rows: int, columns: int) -> t
     return F.avg_pool2d(grid.float(), 3, stride, padding=1, count_include_pad=False)
 
 
-def _parse(content: bytes, path: Path) -> dict[str, torch.Tensor]:
-    """Read a safetensors file and check that it holds exactly the folded network and its scales; all float32."""
+def read_weights(content: bytes, path: Path) -> dict[str, torch.Tensor]:
+    """Read a safetensors file: the state of the folded network and, under `SCALES`, its scales; all float32.
+
+    Raises:
+        ValueError: `path`, whose content it is, holds something else.
+    """
     try:
         tensors = safetensors.torch.load(content)
     except SafetensorError as error:
-        raise ValueError(f"{path} is no safetensors file ({error}); write one with goldenpart.server.pretraining.export") from error
+        raise ValueError(f"{path} is no safetensors file ({error}); write one with python -m goldenpart.server.pretraining") from error
     expected = {key: tuple(value.shape) for key, value in CompactNetwork(FEATURE_STAGES, folded=True).state_dict().items()}
     expected[SCALES] = (FEATURE_STAGES,)
     found = {key: tuple(value.shape) for key, value in tensors.items()}
     if found != expected:
         odd = sorted(key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key))
-        raise ValueError(f"{path} does not hold the compact network: {len(odd)} tensors differ, first {odd[0]}; export it again")
+        raise ValueError(f"{path} does not hold the compact network: {len(odd)} tensors differ, first {odd[0]}; train it again")
     return {key: value.float() for key, value in tensors.items()}
 
 
