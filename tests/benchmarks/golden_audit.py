@@ -1,21 +1,18 @@
 """How often the audit names the bad parts in a golden set: 2 of 16 parts are swapped for defective ones, again and again.
 
 Every image is embedded once, and every pair of images compared once; a trial then only chooses among distances that are known. Variants
-of the statistic are compared on the same trials. One category takes about ten minutes on two cores, long parts like magnetic_tile longer:
-`--categories` chooses, and what was found is kept in `--found` and joined in the report.
-`tests/acceptance/test_golden_audit.py` does the same over a socket.
+of the statistic are compared on the same trials. `tests/acceptance/test_golden_audit.py` does the same over a socket.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import comb
 from pathlib import Path
@@ -23,7 +20,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from tqdm import tqdm
 
 from goldenpart.client.parts import Defect, draw_flange
 from goldenpart.server.vision.audit import (
@@ -33,7 +29,6 @@ from goldenpart.server.vision.audit import (
     WORST_SHARE,
     mean_of_largest,
     patch_suspicions,
-    relative_suspicions,
     robust_z_scores,
 )
 from goldenpart.server.vision.backbones import open_backbone
@@ -45,52 +40,23 @@ from goldenpart.server.vision.recipe import Metric, Recipe, default_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = ROOT / "artifacts" / "reports" / "golden_audit.md"
-FLANGE = "drawn flange"
 CATEGORIES = ("dobot_cubes", "magnetic_tile", "deeppcb_50600")
 PARTS, BAD, SEED = 16, 2, 0
 
 Distances = npt.NDArray[np.float32]
-Matches = npt.NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Comparisons of 16 parts with one another.
-
-    Attributes:
-        nearest: for each part (P, N) float32, distance of its patches to every part, infinite to itself.
-        matches: for each part (P, N) int32, the patches that are nearest.
-    """
-
-    nearest: list[Distances]
-    matches: list[Matches]
-
-    def plain(self, first: int, last: int) -> list[Distances]:
-        """Return the suspicions of each part's patches by the ranks of parts that count."""
-        return [patch_suspicions(np.delete(distances, part, axis=0), first, last) for part, distances in enumerate(self.nearest)]
-
-    def relative(self) -> list[Distances]:
-        """Return them as the audit weighs them."""
-        return list(relative_suspicions(self.nearest, self.matches))
-
-
-Statistic = Callable[[Trial], list[float]]
-
-
-def _top(suspicions: list[Distances], share: float) -> list[float]:
-    return [mean_of_largest(values, share) for values in suspicions]
-
+Statistic = Callable[[Distances], float]
 
 VARIANTS: dict[str, Statistic] = {
-    "nearest part, maximum (plain leave-one-out)": lambda trial: _top(trial.plain(1, 1), 0),
-    "nearest part, top 0.3 %": lambda trial: _top(trial.plain(1, 1), 0.003),
-    "2nd part, top 0.3 %": lambda trial: _top(trial.plain(2, 2), 0.003),
-    "2nd to 4th part, top 0.3 %": lambda trial: _top(trial.plain(2, 4), 0.003),
-    "2nd to 4th part in what is usual there, maximum": lambda trial: _top(trial.relative(), 0),
-    "2nd to 4th part in what is usual there, top 0.3 %": lambda trial: _top(trial.relative(), 0.003),
-    "2nd to 4th part in what is usual there, top 1 %": lambda trial: _top(trial.relative(), 0.01),
+    "nearest part, maximum (plain leave-one-out)": lambda nearest: float(patch_suspicions(nearest, 1, 1).max()),
+    "nearest part, top 1 %": lambda nearest: mean_of_largest(patch_suspicions(nearest, 1, 1), 0.01),
+    "2nd part, maximum": lambda nearest: float(patch_suspicions(nearest, 2, 2).max()),
+    "2nd part, top 0.3 %": lambda nearest: mean_of_largest(patch_suspicions(nearest, 2, 2), 0.003),
+    "2nd to 4th part, top 0.3 %": lambda nearest: mean_of_largest(patch_suspicions(nearest, 2, 4), 0.003),
+    "2nd to 4th part, top 1 %": lambda nearest: mean_of_largest(patch_suspicions(nearest, 2, 4), 0.01),
+    "median part, top 0.3 %": lambda nearest: mean_of_largest(np.median(nearest, axis=0), 0.003),
+    "mean of all parts, top 0.3 %": lambda nearest: mean_of_largest(nearest.mean(axis=0), 0.003),
 }
-CHOSEN = "2nd to 4th part in what is usual there, top 0.3 %"
+CHOSEN = "2nd to 4th part, top 0.3 %"
 
 
 @dataclass(frozen=True)
@@ -144,35 +110,30 @@ def embed(images: Sequence[Rgb8], recipe: Recipe, cache: Path) -> Iterator[Vecto
         yield to_vectors(extract_tokens(backbone, [prepared.pixels], recipe.layers)[0], prepared, recipe)
 
 
-Pairs = list[list[tuple[Distances, Matches]]]
-
-
-def compare_pairs(vectors: Sequence[Vectors], metric: Metric) -> Pairs:
-    """Return for every ordered pair of pictures the distance of each patch of the first to the nearest of the second, and which."""
+def pair_distances(vectors: Sequence[Vectors], metric: Metric) -> list[list[Distances]]:
+    """Return for every ordered pair of pictures the distance of each patch of the first to the nearest one of the second."""
     device = torch.device("cpu")
-    itself = [(np.full(len(own), np.inf, np.float32), np.zeros(len(own), np.int32)) for own in vectors]
-    found: Pairs = [[own] * len(vectors) for own in itself]
-    for first in tqdm(range(len(vectors)), "comparing"):
+    found: list[list[Distances]] = [[np.empty(0, np.float32)] * len(vectors) for _ in vectors]
+    for first in range(len(vectors)):
         for second in range(first):
             distances = distances_between(vectors[first], vectors[second], metric, device)
-            for one, other, dim in ((first, second, 1), (second, first, 0)):
-                nearest = distances.min(dim=dim)
-                found[one][other] = (nearest.values.numpy(), nearest.indices.numpy().astype(np.int32))
+            found[first][second] = distances.min(dim=1).values.numpy()
+            found[second][first] = distances.min(dim=0).values.numpy()
     return found
 
 
-def run_trials(pairs: Pairs, good: int, trials: int) -> dict[str, Found]:
+def run_trials(pairs: list[list[Distances]], good: int, trials: int) -> dict[str, Found]:
     """Swap 2 of 16 parts, `trials` times, and ask every variant; a set of 16 good parts goes with each trial."""
     rng = np.random.default_rng(SEED)
     mixed: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in VARIANTS}
     clean: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in VARIANTS}
-    for _ in tqdm(range(trials), "trials"):
+    for _ in range(trials):
         parts = rng.choice(good, PARTS, replace=False)
         swapped = [*parts[: PARTS - BAD], *(good + rng.choice(len(pairs) - good, BAD, replace=False))]
         for chosen, kept in ((swapped, mixed), (list(parts), clean)):
-            trial = Trial(*([np.stack([pairs[part][other][what] for other in chosen]) for part in chosen] for what in (0, 1)))
+            nearest = [np.stack([pairs[part][other] for other in chosen if other != part]) for part in chosen]
             for name, statistic in VARIANTS.items():
-                kept[name].append(np.array(statistic(trial)))
+                kept[name].append(np.array([statistic(distances) for distances in nearest]))
     return {name: _found(np.array(mixed[name]), np.array(clean[name])) for name in VARIANTS}
 
 
@@ -192,7 +153,7 @@ def _found(mixed: npt.NDArray[np.float64], clean: npt.NDArray[np.float64]) -> Fo
 def measure(images: Images, trials: int, recipe: Recipe, cache: Path) -> dict[str, Found]:
     """Run all trials of one category."""
     vectors = list(embed([*images.good, *images.bad], recipe, cache))
-    return run_trials(compare_pairs(vectors, recipe.metric), len(images.good), trials)
+    return run_trials(pair_distances(vectors, recipe.metric), len(images.good), trials)
 
 
 def report(found: dict[str, dict[str, Found]], counts: dict[str, tuple[int, int]], arguments: argparse.Namespace) -> str:
@@ -220,11 +181,11 @@ def report(found: dict[str, dict[str, Found]], counts: dict[str, tuple[int, int]
             f"| {category} | {good} + {bad} | {100 * one.named:.0f} % | {100 / comb(PARTS, BAD):.1f} % | {100 * one.both:.0f} % | "
             f"{100 * one.each:.0f} % | {one.false:.2f} | {one.false_clean:.2f} |"
         )
-    lines += ["", "## Variants of the statistic: both named · both flagged (good parts flagged per set)", ""]
-    lines += [f"| statistic of a part | {' | '.join(found)} |", f"|---|{'---|' * len(found)}"]
+    lines += ["", "## Variants of the statistic: both named", "", f"| statistic of a part | {' | '.join(found)} | mean |"]
+    lines += [f"|---|{'---|' * (len(found) + 1)}"]
     for name in VARIANTS:
-        every = [variants[name] for variants in found.values()]
-        cells = " | ".join(f"{100 * one.named:.0f} % · {100 * one.both:.0f} % ({one.false:.2f})" for one in every)
+        shares = [variants[name].named for variants in found.values()]
+        cells = " | ".join(f"{100 * share:.0f} %" for share in (*shares, float(np.mean(shares))))
         lines.append(f"| {name}{' (chosen)' if name == CHOSEN else ''} | {cells} |")
     return "\n".join(lines) + "\n"
 
@@ -239,26 +200,18 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=ROOT / "artifacts" / "backbones", help="folder of downloaded weights")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("GOLDENPART_DATA", ROOT.parent / "shared" / "data")))
     parser.add_argument("--report", type=Path, default=REPORT)
-    parser.add_argument("--categories", nargs="+", choices=(*CATEGORIES, FLANGE), default=(*CATEGORIES, FLANGE), help="measure these now")
-    parser.add_argument("--found", type=Path, help="JSON file that keeps what was found: measured categories are not repeated")
     arguments = parser.parse_args()
     assert (FIRST_PART, LAST_PART, WORST_SHARE) == (2, 4, 0.003), "CHOSEN names another statistic than the audit's"
-    kept = json.loads(arguments.found.read_text()) if arguments.found and arguments.found.exists() else {}
-    for category in arguments.categories:
-        if category in kept:
-            continue
+    found: dict[str, dict[str, Found]] = {}
+    counts: dict[str, tuple[int, int]] = {}
+    for category in (*CATEGORIES, "drawn flange"):
         started = time.monotonic()
         folder = arguments.data / category
-        drawn = category == FLANGE
+        drawn = category not in CATEGORIES
         images = drawn_images(arguments.good, arguments.bad) if drawn else real_images(folder, arguments.good, arguments.bad)
-        found = measure(images, arguments.trials, default_recipe(arguments.backbone), arguments.cache)
-        kept[category] = {"pool": [len(images.good), len(images.bad)], "found": {name: asdict(one) for name, one in found.items()}}
-        if arguments.found:
-            arguments.found.write_text(json.dumps(kept))
-        one, seconds = found[CHOSEN], time.monotonic() - started
-        print(f"{category}: {100 * one.named:.0f} % named, {100 * one.both:.0f} % flagged, {seconds:.0f} s", flush=True)
-    found = {category: {name: Found(**one) for name, one in each["found"].items()} for category, each in kept.items()}
-    counts = {category: (each["pool"][0], each["pool"][1]) for category, each in kept.items()}
+        counts[category] = (len(images.good), len(images.bad))
+        found[category] = measure(images, arguments.trials, default_recipe(arguments.backbone), arguments.cache)
+        print(f"{category}: {100 * found[category][CHOSEN].named:.0f} % named, {time.monotonic() - started:.0f} s", flush=True)
     arguments.report.parent.mkdir(parents=True, exist_ok=True)
     arguments.report.write_text(report(found, counts, arguments), encoding="utf-8")
     print(arguments.report.read_text(encoding="utf-8"))

@@ -12,10 +12,8 @@ from goldenpart.server.vision.audit import (
     judge_parts,
     mean_of_largest,
     patch_suspicions,
-    relative_suspicions,
     removable_parts,
     robust_z_scores,
-    weigh,
 )
 from goldenpart.server.vision.coverage import distances_between
 from goldenpart.server.vision.features import Vectors
@@ -36,11 +34,11 @@ def part(seed: int, odd: Vectors | None = None) -> Vectors:
 
 def compare(parts: list[Vectors], recipe: Recipe = RECIPE, reach: float = 0.5) -> list[PartEvidence]:
     found = []
-    for index in range(len(parts)):
-        comparison = PartComparison(index, [[upright] for upright in parts], recipe, CPU)
+    for index, upright in enumerate(parts):
+        comparison = PartComparison(index, upright, parts, recipe, reach, CPU)
         assert list(comparison.steps()) == list(range(1, len(parts)))
-        found.append(comparison.distances())
-    return list(weigh(found, reach))
+        found.append(comparison.evidence())
+    return found
 
 
 def test_two_bad_parts_with_the_same_defect_do_not_hide_each_other() -> None:
@@ -89,41 +87,6 @@ def test_suspicion_is_the_mean_over_ranks_two_to_four() -> None:
     assert patch_suspicions(nearest, 1, 1).tolist() == [1, 1]
     assert patch_suspicions(nearest[:1]).tolist() == [5, 1], "of a single other part, that one"
     assert patch_suspicions(nearest[:2]).tolist() == [5, 2], "of two, the second"
-
-
-def test_suspicion_is_relative_to_that_of_like_patches() -> None:
-    """Brute force, one patch at a time: every suspicion is taken again without the part that is judged."""
-    rng = np.random.default_rng(4)
-    parts, patches = 7, 12
-    nearest = [rng.uniform(0.1, 1, (parts, patches)).astype(np.float32) for _ in range(parts)]
-    matches = [rng.integers(0, patches, (parts, patches)).astype(np.int32) for _ in range(parts)]
-    for part in range(parts):
-        nearest[part][part] = np.inf
-
-    def suspicion(part: int, patch: int, without: int) -> float:
-        return float(np.mean(sorted(nearest[part][other, patch] for other in range(parts) if other not in {part, without})[1:4]))
-
-    typical = np.median([suspicion(part, patch, part) for part in range(parts) for patch in range(patches)])
-    for part, found in enumerate(relative_suspicions(nearest, matches)):
-        for patch in range(patches):
-            like = [suspicion(other, matches[part][other, patch], part) for other in range(parts) if other != part]
-            expected = suspicion(part, patch, part) / ((np.mean(like) + typical) / 2 + 1e-3)
-            assert found[patch] == pytest.approx(expected, rel=1e-4)
-
-
-def test_two_parts_are_compared_with_the_typical_distance() -> None:
-    nearest = [np.array([[np.inf, np.inf], [0.2, 0.6]], np.float32), np.array([[0.2, 0.6], [np.inf, np.inf]], np.float32)]
-    matches = [np.zeros((2, 2), np.int32)] * 2
-    assert [found.tolist() for found in relative_suspicions(nearest, matches)] == [pytest.approx([0.2 / 0.401, 0.6 / 0.401])] * 2
-
-
-def test_turned_views_of_a_part_may_match_but_have_no_suspicion_of_their_own() -> None:
-    upright, turned = part(0), part(1) + np.float32(20)
-    comparison = PartComparison(0, [[turned], [upright, turned]], RECIPE, CPU)
-    assert list(comparison.steps()) == [1]
-    distances = comparison.distances()
-    assert distances.nearest[1].max() < 0.05  # of 8 at least to the upright ones
-    assert distances.matches[1].max() < len(upright)
 
 
 def test_the_mean_of_the_largest_takes_at_least_one() -> None:

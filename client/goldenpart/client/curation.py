@@ -84,7 +84,7 @@ class GoldenPartAudit:
         reason: Why, in words.
         left_out_score: Its image score against all patches of the other parts, without the local scale.
         p_value: (number of parts with at least its suspicion) / (number of parts), in (0, 1].
-        suspicion: What it is ranked by, about 1 for ordinary patches; one bad part cannot hide another.
+        suspicion: What it is ranked by; one bad part cannot hide another.
         z_score: Robust z-score of the suspicion among the parts.
         covered_share: Share of its patches that another part covers, 0 to 1.
         worst_patch: The most suspicious patch in the original picture.

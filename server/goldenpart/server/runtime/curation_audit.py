@@ -15,7 +15,7 @@ from goldenpart.server.registry.manifest import GoldenPart
 from goldenpart.server.registry.store import Store
 from goldenpart.server.runtime.executor import DeviceExecutor
 from goldenpart.server.runtime.loaded import LoadedRevision, LoadedRevisions
-from goldenpart.server.vision.audit import LEAST_PARTS, PartAudit, PartComparison, PartDistances, PartEvidence, judge_parts, weigh
+from goldenpart.server.vision.audit import LEAST_PARTS, PartAudit, PartComparison, PartEvidence, judge_parts
 from goldenpart.server.vision.bank import Bank
 from goldenpart.server.vision.coverage import coreset_reach, reach_of
 from goldenpart.server.vision.features import Vectors, extract_tokens, to_vectors
@@ -99,13 +99,13 @@ class GoldenAuditor:
             vectors.append(await self._executor.run_slice(partial(_embed, loaded, shown[-1])))
             yield Progress(Stage.EMBEDDING, index + 1, count)
         reach = await self._executor.run_slice(partial(_reach, loaded))
-        found: list[PartDistances] = []
+        evidence: list[PartEvidence] = []
+        everything = [np.concatenate(views) for views in vectors]
         for index in range(count):
-            comparison = PartComparison(index, vectors, loaded.detector.recipe, loaded.backbone.device)
+            comparison = PartComparison(index, vectors[index][0], everything, loaded.detector.recipe, reach, loaded.backbone.device)
             await self._run(comparison.steps())
-            found.append(comparison.distances())
+            evidence.append(comparison.evidence())
             yield Progress(Stage.COMPARING, index + 1, count)
-        evidence = await asyncio.to_thread(lambda: tuple(weigh(found, reach)))
         parts = tuple(_describe(loaded, index, shown[index], evidence[index], audit) for index, audit in enumerate(judge_parts(evidence)))
         yield AuditResult(loaded.revision, parts, reach, _warnings(count))
 
