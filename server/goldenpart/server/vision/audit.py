@@ -2,7 +2,8 @@
 
 A defective golden part finds its own defect in the bank, and a second one with a like defect would hide it even if the part itself is left
 out. So a patch counts as normal only if several *different* golden parts have something like it: it is measured by its mean distance to the
-second- to fourth-nearest part. Statistic and limit were chosen by measurement (artifacts/reports/golden_audit.md).
+second- to fourth-nearest part. Statistic and limit were chosen by measurement (artifacts/reports/golden_audit.md). Distances are
+plain: dividing them by what is usual around a patch, as inspection does, helped one category and harmed another in a trial.
 """
 
 from __future__ import annotations
