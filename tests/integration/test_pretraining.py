@@ -88,7 +88,10 @@ def test_what_is_shipped_lies_between_the_two_phases(rehearsal: Path) -> None:
 
 def test_a_finished_run_is_not_repeated(rehearsal: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = shutil.copytree(rehearsal, tmp_path / "out")
-    assert command.main(["--data", str(data / "pretraining"), "--out", str(out), "--recipe", "rehearsal", "--resume"]) == 0
+    again = ["--data", str(data / "pretraining"), "--out", str(out), "--recipe", "rehearsal", "--resume"]
+    with pytest.raises(ValueError, match="use the same or another --out"):
+        command.main([*again, "--epochs", "5", "--classes", str(CLASSES)])
+    assert command.main([*again, "--classes", str(CLASSES)]) == 0
     assert (out / command.WEIGHTS).read_bytes() == (rehearsal / command.WEIGHTS).read_bytes()
     assert (out / HISTORY).read_text() == (rehearsal / HISTORY).read_text()
     assert hashlib.sha256((out / command.WEIGHTS).read_bytes()).hexdigest() in capsys.readouterr().out
@@ -123,6 +126,21 @@ def test_refinement_resumes_only_its_own_plan(few: LabelledImages, tmp_path: Pat
     list(refiner(few, tmp_path / "run", steps=1).run())
     with pytest.raises(ValueError, match="use the same recipe or another --out"):
         refiner(few, tmp_path / "run", steps=1, peak_rate=0.2).resume()
+
+
+def test_refinement_resumes_only_from_the_weights_it_started_from(few: LabelledImages, rehearsal: Path, tmp_path: Path) -> None:
+    list(refiner(few, tmp_path, steps=1).run())
+    phase = replace(Refinement(), steps=1, episodes=1)
+    other = Refiner(phase, rehearsal / command.FIRST_WEIGHTS, few.pixels, tmp_path, CPU)
+    with pytest.raises(ValueError, match="started from weights"):
+        other.resume()
+
+
+def test_the_second_phase_starts_from_weights_without_their_checkpoint(rehearsal: Path, data: Path, tmp_path: Path) -> None:
+    shutil.copy(rehearsal / command.FIRST_WEIGHTS, tmp_path)
+    assert command.main(["--data", str(data / "pretraining"), "--out", str(tmp_path), "--recipe", "rehearsal", "--resume"]) == 0
+    assert not (tmp_path / HISTORY).exists()
+    assert (tmp_path / command.WEIGHTS).exists()
 
 
 def trainer(images: LabelledImages, out: Path, **changes: object) -> Trainer:

@@ -45,6 +45,7 @@ def test_a_bar_has_its_length_width_and_direction(length: float, width: float, a
     assert shape.width_px == pytest.approx(min(length, width), abs=2.5)
     if length > 2 * width:
         turned = abs(shape.orientation_deg - angle) % 180
+        assert min(turned, 180 - turned) < 4
         assert math.tan(math.radians(min(turned, 180 - turned))) * length < 2  # pixels from one end to the other: 1 degree of 120 px
     assert (shape.x_px, shape.y_px) == (pytest.approx(100, abs=1), pytest.approx(100, abs=1))
 

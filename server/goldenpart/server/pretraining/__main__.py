@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plan, device = PLANS[options.recipe], torch.device(options.device)
     photographs = read_photographs(options.data, options.out)
     first = options.out / FIRST_WEIGHTS
-    if options.resume and first.exists():
-        print(f"{first} is there: the first phase is over", file=sys.stderr)  # noqa: T201
+    if options.resume and first.exists() and not (options.out / CHECKPOINT).exists():
+        print(f"the second phase starts from the {first} that is there", file=sys.stderr)  # noqa: T201
     else:
         _classify(options, plan.classification, device)
         _print_written(write_weights(classifier_network(options.out / CHECKPOINT), photographs, first), first)

@@ -6,6 +6,7 @@ of zero-shot models, CVPR 2022) keeps what the first phase saw in photographs; t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from dataclasses import asdict, dataclass
@@ -58,7 +59,9 @@ class Refiner:
 
     def __init__(self, phase: Refinement, start: Path, photographs: npt.NDArray[np.uint8], out: Path, device: torch.device) -> None:
         self._phase, self._photographs, self._out, self._device = phase, photographs, out, device
-        self._start = read_weights(start.read_bytes(), start)
+        content = start.read_bytes()
+        self._start_sha256 = hashlib.sha256(content).hexdigest()
+        self._start = read_weights(content, start)
         self._scales = [float(scale) for scale in self._start.pop(SCALES)]
         self._network = CompactNetwork(FEATURE_STAGES, folded=True).eval()
         self._network.load_state_dict(self._start)
@@ -71,7 +74,7 @@ class Refiner:
         """Continue from the checkpoint in the out folder; False when there is none.
 
         Raises:
-            ValueError: the checkpoint was made by another refinement.
+            ValueError: the checkpoint was made by another refinement, or from other weights.
         """
         path = self._out / CHECKPOINT
         if not path.exists():
@@ -79,6 +82,10 @@ class Refiner:
         saved = torch.load(path, map_location=self._device, weights_only=True)
         if saved["refinement"] != asdict(self._phase):
             raise ValueError(f"{path} was trained as {saved['refinement']}; use the same recipe or another --out")
+        if saved["start_sha256"] != self._start_sha256:
+            raise ValueError(
+                f"{path} started from weights {saved['start_sha256']}, these are {self._start_sha256}; remove it or use another --out"
+            )
         self._network.load_state_dict(saved["network"])
         self._optimizer.load_state_dict(saved["optimizer"])
         self._done = saved["done"]
@@ -121,6 +128,7 @@ class Refiner:
         torch.save(
             {
                 "refinement": asdict(self._phase),
+                "start_sha256": self._start_sha256,
                 "done": self._done,
                 "network": self._network.state_dict(),
                 "optimizer": self._optimizer.state_dict(),

@@ -68,11 +68,6 @@ class Trainer:
         self._done = 0
         self._steps_per_epoch = max(1, len(training) // recipe.batch)
 
-    @property
-    def model(self) -> nn.Module:
-        """The network in training, a `CompactClassifier`."""
-        return self._model
-
     def resume(self) -> bool:
         """Continue from the checkpoint in the out folder; False when there is none.
 
