@@ -16,7 +16,6 @@ import torch
 
 from goldenpart.server.pretraining import __main__ as command
 from goldenpart.server.pretraining.augmentation import augment, normalise, unit_range
-from goldenpart.server.pretraining.export import classifier_network, write_weights
 from goldenpart.server.pretraining.packs import LabelledImages, Slice, read_image_folder, read_pack
 from goldenpart.server.pretraining.recipe import FIRST, PLANS, REHEARSAL, Refinement
 from goldenpart.server.pretraining.refinement import CHECKPOINT as REFINED
@@ -60,7 +59,6 @@ def test_command_learns(rehearsal: Path) -> None:
     assert history[-1]["loss"] < history[0]["loss"] - 0.1
     chance = 1 / CLASSES
     assert history[-1]["accuracy"] > 2 * chance  # five standard errors above chance on 250 images
-    assert history[-1]["averaged_accuracy"] > 2 * chance
     refinement = [json.loads(line) for line in (rehearsal / REFINEMENT_HISTORY).read_text().splitlines()]
     plan = PLANS["rehearsal"].refinement
     assert plan is not None
@@ -95,12 +93,6 @@ def test_a_finished_run_is_not_repeated(rehearsal: Path, data: Path, tmp_path: P
     assert (out / command.WEIGHTS).read_bytes() == (rehearsal / command.WEIGHTS).read_bytes()
     assert (out / HISTORY).read_text() == (rehearsal / HISTORY).read_text()
     assert hashlib.sha256((out / command.WEIGHTS).read_bytes()).hexdigest() in capsys.readouterr().out
-
-
-def test_the_moving_average_is_another_network(rehearsal: Path, few: LabelledImages, tmp_path: Path) -> None:
-    target = tmp_path / "averaged.safetensors"
-    sha256 = write_weights(classifier_network(rehearsal / CHECKPOINT, averaged=True), few.pixels, target)
-    assert CompactBackbone(target).digest == f"sha256:{sha256}" != CompactBackbone(rehearsal / command.FIRST_WEIGHTS).digest
 
 
 def refiner(images: LabelledImages, out: Path, **changes: object) -> Refiner:
@@ -148,8 +140,7 @@ def trainer(images: LabelledImages, out: Path, **changes: object) -> Trainer:
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
-    saved = torch.load(out / CHECKPOINT, weights_only=True)
-    return dict(saved["model"]) | {f"averaged.{key}": value for key, value in saved["averaged"].items()}
+    return dict(torch.load(out / CHECKPOINT, weights_only=True)["model"])
 
 
 def test_resumed_training_ends_where_the_unbroken_one_does(few: LabelledImages, tmp_path: Path) -> None:

@@ -22,15 +22,10 @@ if TYPE_CHECKING:
 NATURAL_IMAGES = 200
 
 
-def classifier_network(checkpoint: Path, *, averaged: bool = False) -> dict[str, torch.Tensor]:
-    """Read the network of a classification checkpoint, BatchNorm folded.
-
-    Args:
-        checkpoint: loaded without executing pickled code.
-        averaged: take the moving average of the weights instead of the last ones.
-    """
+def classifier_network(checkpoint: Path) -> dict[str, torch.Tensor]:
+    """Read the network of a classification checkpoint, which is loaded without executing pickled code; BatchNorm is folded."""
     saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    prefix, state = ("module.network.", saved["averaged"]) if averaged else ("network.", saved["model"])
+    prefix, state = "network.", saved["model"]
     return fold_batch_norm({key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)})
 
 

@@ -19,7 +19,6 @@ class Recipe:
         momentum: Nesterov momentum.
         weight_decay: L2 penalty on convolution and head weights, not on BatchNorm and biases.
         label_smoothing: share of the target spread over all classes.
-        averaging: decay per step of the exponential moving average of the weights.
         zoom: (low, high) area fraction a random crop covers.
         aspect: largest ratio of the crop's sides.
         jitter: largest relative change of brightness, contrast and saturation.
@@ -36,7 +35,6 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 5e-5
     label_smoothing: float = 0.1
-    averaging: float = 0.998
     zoom: tuple[float, float] = (0.35, 1.0)
     aspect: float = 4 / 3
     jitter: float = 0.4
@@ -80,7 +78,7 @@ class Plan:
 
 
 FIRST = Recipe("first")
-REHEARSAL = Recipe("rehearsal", epochs=4, sizes=((1.0, 32),), batch=64, peak_rate=0.1, averaging=0.95)  # proves the machinery in seconds
+REHEARSAL = Recipe("rehearsal", epochs=4, sizes=((1.0, 32),), batch=64, peak_rate=0.1)  # proves the machinery in seconds
 
 PLANS = {
     "first": Plan(FIRST),

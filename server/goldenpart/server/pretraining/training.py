@@ -1,4 +1,4 @@
-"""The first phase, classification: one-cycle SGD with weight averaging, a checkpoint per epoch, the same result for the same seed."""
+"""The first phase, classification: one-cycle SGD, a checkpoint per epoch, the same result for the same seed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from goldenpart.server.pretraining.augmentation import augment
@@ -32,13 +31,12 @@ HISTORY = "history.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """What one epoch achieved; accuracies are fractions of the validation images."""
+    """What one epoch achieved; the accuracy is a fraction of the validation images."""
 
     epoch: int
     side: int
     loss: float
     accuracy: float
-    averaged_accuracy: float
     seconds: float
 
 
@@ -58,12 +56,10 @@ class Trainer:
         self, recipe: Recipe, epochs: int, training: LabelledImages, validation: LabelledImages, out: Path, device: torch.device
     ) -> None:
         torch.manual_seed(recipe.seed)
-        average = get_ema_multi_avg_fn(recipe.averaging)  # type: ignore[no-untyped-call]
         self._recipe, self._epochs, self._out, self._device = recipe, epochs, out, device
         self._training, self._validation = training, validation
         self._model: nn.Module = CompactClassifier(training.classes).to(device)
         self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own hints lack this keyword
-        self._averaged = AveragedModel(self._model, multi_avg_fn=average, use_buffers=True)
         self._optimizer = sgd(self._model, recipe.weight_decay, recipe.momentum)
         self._done = 0
         self._steps_per_epoch = max(1, len(training) // recipe.batch)
@@ -81,7 +77,6 @@ class Trainer:
         if (saved["recipe"], saved["epochs"]) != (_plain(self._recipe), self._epochs):
             raise ValueError(f"{path} was trained as {saved['recipe']} for {saved['epochs']} epochs; use the same or another --out")
         self._model.load_state_dict(saved["model"])
-        self._averaged.load_state_dict(saved["averaged"])
         self._optimizer.load_state_dict(saved["optimizer"])
         self._done = saved["done"]
         return True
@@ -93,8 +88,8 @@ class Trainer:
             started = time.monotonic()
             side = self._recipe.side(epoch, self._epochs)
             loss = self._train(epoch, side)
-            last, averaged = (accuracy(model, self._validation, self._device) for model in (self._model, self._averaged))
-            report = EpochReport(epoch, side, loss, last, averaged, round(time.monotonic() - started, 1))
+            right = accuracy(self._model, self._validation, self._device)
+            report = EpochReport(epoch, side, loss, right, round(time.monotonic() - started, 1))
             self._done = epoch + 1
             self._save(report)
             yield report
@@ -117,7 +112,6 @@ class Trainer:
         self._optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self._optimizer.step()
-        self._averaged.update_parameters(self._model)
         return float(loss.detach())
 
     def _batches(self, generator: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -135,7 +129,6 @@ class Trainer:
                 "epochs": self._epochs,
                 "done": self._done,
                 "model": self._model.state_dict(),
-                "averaged": self._averaged.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
             },
             partial,
