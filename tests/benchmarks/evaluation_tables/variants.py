@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_ALL_SHOTS, _FEW_SHOTS = "1,2,4,8,16", "4,16"
+_SHOTS = "1,2,4,8,16"
 _COMMON = ("--set", "resolution_px=256", "--set", "resize=stretch")  # the Gaussian needs pictures of one shape; the autoencoder, time
 
 
@@ -24,14 +24,14 @@ class Variant:
 
 
 VARIANTS = {
-    "default": Variant("preset `default`", _ALL_SHOTS),
-    "seed": Variant("preset `seed` (the notebook's settings)", _ALL_SHOTS, ("--preset", "seed")),
-    "bank": Variant("bank, greedy coreset", _FEW_SHOTS, _COMMON),
-    "plain": Variant("bank without local scale", _FEW_SHOTS, (*_COMMON, "--set", "local_scale_neighbours=0")),
-    "random": Variant("bank, random coreset of as many vectors", _FEW_SHOTS, (*_COMMON, "--set", "coreset=random")),
-    "gaussian": Variant("Gaussian per place (PaDiM)", _FEW_SHOTS, (*_COMMON, "--set", "detector=gaussian")),
-    "subspace": Variant("principal subspace", _FEW_SHOTS, (*_COMMON, "--set", "detector=subspace")),
-    "ensemble": Variant("ensemble of bank and subspace", _FEW_SHOTS, (*_COMMON, "--set", "detector=ensemble")),
-    "autoencoder": Variant("convolutional autoencoder", _FEW_SHOTS, (*_COMMON, "--set", "detector=autoencoder")),
+    "default": Variant("preset `default`", _SHOTS),
+    "seed": Variant("preset `seed` (the notebook's settings)", _SHOTS, ("--preset", "seed")),
+    "bank": Variant("bank, greedy coreset", _SHOTS, _COMMON),
+    "plain": Variant("bank without local scale", _SHOTS, (*_COMMON, "--set", "local_scale_neighbours=0")),
+    "random": Variant("bank, random coreset of as many vectors", _SHOTS, (*_COMMON, "--set", "coreset=random")),
+    "gaussian": Variant("Gaussian per place (PaDiM)", _SHOTS, (*_COMMON, "--set", "detector=gaussian")),
+    "subspace": Variant("principal subspace", _SHOTS, (*_COMMON, "--set", "detector=subspace")),
+    "ensemble": Variant("ensemble of bank and subspace", _SHOTS, (*_COMMON, "--set", "detector=ensemble")),
+    "autoencoder": Variant("convolutional autoencoder", _SHOTS, (*_COMMON, "--set", "detector=autoencoder")),
 }
 PRESETS = ("default", "seed")
