@@ -4,12 +4,16 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 
+import grpc
 import pytest
+from bad_requests import CATEGORY, GOOD_PNG, SEED, Stubs
 from small_server import MakeSettings, small_settings
+from tiny_category import fit_category
 
-from goldenpart.client import AsyncClient, Client
+from goldenpart.client import AsyncClient, Client, Frame, Verdict
 from goldenpart.client.demo.process import ServerProcess
 from goldenpart.server.app import App, running_server
+from goldenpart.v1 import category_pb2_grpc, inspection_pb2_grpc, onboarding_pb2_grpc
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +57,32 @@ def client(server_process: ServerProcess) -> Iterator[Client]:
     """A blocking client of the server process."""
     with Client(server_process.address) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def bad_input_category(server_process: ServerProcess) -> str:
+    """A category of the server process for requests that must change nothing."""
+    with Client(server_process.address) as client:
+        fit_category(client, CATEGORY, SEED)
+    return CATEGORY
+
+
+@pytest.fixture
+def server_goes_on(client: Client, bad_input_category: str) -> Iterator[None]:
+    """After the test the server inspects as before, and the category is as it was."""
+    before = client.get_category(bad_input_category)
+    yield
+    (result,) = client.inspect([Frame("good", bad_input_category, GOOD_PNG)])
+    assert result.verdict is Verdict.PASS, result.message
+    assert client.get_category(bad_input_category) == before
+
+
+@pytest.fixture(scope="module")
+def stubs(server_process: ServerProcess) -> Iterator[Stubs]:
+    """Stubs of the server process that send what the client refuses to."""
+    with grpc.insecure_channel(server_process.address) as channel:
+        yield Stubs(
+            inspection_pb2_grpc.InspectionServiceStub(channel),
+            onboarding_pb2_grpc.OnboardingServiceStub(channel),
+            category_pb2_grpc.CategoryServiceStub(channel),
+        )
