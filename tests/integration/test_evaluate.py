@@ -27,6 +27,7 @@ from goldenpart.client.evaluation.errors import LeakError
 from goldenpart.client.evaluation.results import Evaluation, Run, RunKey
 from goldenpart.client.evaluation.runner import Plan, evaluate
 from goldenpart.client.evaluation.server import evaluation_server
+from goldenpart.client.recipe import Detector
 from goldenpart.client.revisions import Progress
 
 SEED = 77
@@ -171,6 +172,13 @@ def test_an_interrupt_leaves_finished_runs_and_no_category(client: Client, datas
     other = Notes()
     evaluate(client, Plan(dataset, shots=(2,), recipe=Recipe(resolution_px=72), report=tmp_path, bootstrap=0), other)
     assert [was_found for _, was_found in other.finished_runs] == [False], "another recipe is another run"
+
+
+@pytest.mark.parametrize("detector", Detector)
+def test_every_detector_can_be_evaluated(client: Client, dataset: Path, detector: Detector) -> None:
+    notes, recipe = Notes(), Recipe(resolution_px=64, coreset_vectors=500, detector=detector, autoencoder_steps=50)
+    evaluate(client, Plan(dataset, shots=(2,), recipe=recipe, bootstrap=0), notes)
+    assert [key.shots for key, _ in notes.finished_runs] == [2]
 
 
 def test_reused_features_give_the_same_figures_and_no_times(

@@ -124,9 +124,12 @@ class _Evaluation:
                 yield shots, seed
 
     def _resolve(self, category: LabelledCategory) -> _Model:
-        """Fit one golden part for nothing but the answer: the server alone knows its defaults, and names no digest of an idle backbone."""
+        """Fit two golden parts for nothing but the answer: the server alone knows its defaults, and names no digest of an idle backbone.
+
+        Two, because an ensemble takes no fewer.
+        """
         with throwaway_category(self._client) as name:
-            revision = self._client.fit(name, named_images(category.train[:1]), recipe=self._plan.recipe, stage_only=True).revision
+            revision = self._client.fit(name, named_images(category.train[:2]), recipe=self._plan.recipe, stage_only=True).revision
         return _Model(digest_of(revision.recipe), revision.backbone_digest)
 
     def _digest(self, category: LabelledCategory) -> CategoryDigests:
