@@ -167,6 +167,27 @@ def test_table_pools_trainings_and_draws() -> None:
     ]
 
 
+def test_differences_are_those_of_the_same_draws() -> None:
+    run = Run("command", "machine", "2026-01-02", BASE, ("weights",), ("first", "final"))
+    areas = {
+        ("first", 0): 0.5,
+        ("first", 1): 0.6,
+        ("first", 2): 0.7,
+        ("final", 0): 0.6,
+        ("final", 1): 0.8,
+        ("final", 2): 0.7,
+        ("final", 3): 1.0,
+    }
+    rows = [
+        Row(replace(BASE, weights=name), replace(PLACE, category=category, seed=seed), area, None, None)
+        for (name, seed), area in areas.items()
+        for category in ("flange", "tile")
+    ]
+    rows.append(Row(replace(BASE, weights="first"), replace(PLACE, seed=3), 0.1, None, None))  # one category less: nothing to compare with
+    assert "| final - first | top1 | 16 | 3 | +0.100 | -0.148 to +0.348 | 0.100 | 2 |" in render(rows, [run])
+    assert "final - first" not in render(rows[:2], [run])
+
+
 def test_latest_measurement_counts() -> None:
     run = Run("command", "machine", "2026-01-02", BASE, ("aggregates",), ("final",))
     rows = [Row(BASE, PLACE, 0.1, None, None), Row(BASE, replace(PLACE, digest="newer"), 0.2, None, None)]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tests.benchmarks.compact_ablation.differences import render_differences
 from tests.benchmarks.compact_ablation.setting import Setting, axis_settings
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def _heading(run: Run, rows: Sequence[Row]) -> str:
 
 def _section(axis: str, run: Run, known: dict[Setting, list[Row]]) -> str:
     names = tuple(dict.fromkeys(_recipe(name) for name in run.weights))
-    settings = [setting for setting in axis_settings(axis, replace(run.base, weights=_recipe(run.base.weights)), names) if setting in known]
+    base = replace(run.base, weights=_recipe(run.base.weights))
+    settings = [setting for setting in axis_settings(axis, base, names) if setting in known]
     measured = [row for setting in settings for row in known[setting]]
     categories = tuple(dict.fromkeys(row.place.category for row in measured))
     shots = sorted({row.place.shots for row in measured}, reverse=True)
@@ -60,7 +62,8 @@ def _section(axis: str, run: Run, known: dict[Setting, list[Row]]) -> str:
             chosen = [row for row in known[setting] if row.place.shots == count]
             cells = [_label(axis, setting), setting.aggregate, str(count), *_areas(chosen, categories)]
             lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    differences = render_differences(base, settings, measured) if axis == "weights" else ""
+    return "\n".join(lines) + differences
 
 
 def _areas(rows: Sequence[Row], categories: Sequence[str]) -> list[str]:
