@@ -1,10 +1,13 @@
 """Golden parts judged by one another, on vectors whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from goldenpart.server.vision.audit import (
+    COMPOSITION_WEIGHT,
     CONTAMINATED_FROM,
     AuditVerdict,
     PartComparison,
@@ -37,7 +40,7 @@ def compare(parts: list[Vectors], recipe: Recipe = RECIPE, reach: float = 0.5) -
     for index, upright in enumerate(parts):
         comparison = PartComparison(index, upright, parts, recipe, reach, CPU)
         assert list(comparison.steps()) == list(range(1, len(parts)))
-        found.append(comparison.evidence())
+        found.append(comparison.evidence(unlikeness=1.0))
     return found
 
 
@@ -81,12 +84,14 @@ def test_evidence_is_that_of_brute_force(metric: Metric) -> None:
     assert found.covered_share == pytest.approx((nearest <= 0.2).any(axis=0).mean())
 
 
-def test_suspicion_is_the_mean_over_ranks_two_to_four() -> None:
+def test_suspicion_is_the_mean_over_the_nearest_three() -> None:
     nearest = np.array([[5, 1], [1, 2], [3, 8], [2, 4], [9, 3]], np.float32)  # (P, N)
-    assert patch_suspicions(nearest).tolist() == pytest.approx([(2 + 3 + 5) / 3, (2 + 3 + 4) / 3])
+    assert patch_suspicions(nearest).tolist() == pytest.approx([(1 + 2 + 3) / 3, (1 + 2 + 3) / 3])
+    assert patch_suspicions(nearest, 2, 4).tolist() == pytest.approx([(2 + 3 + 5) / 3, (2 + 3 + 4) / 3])
     assert patch_suspicions(nearest, 1, 1).tolist() == [1, 1]
     assert patch_suspicions(nearest[:1]).tolist() == [5, 1], "of a single other part, that one"
-    assert patch_suspicions(nearest[:2]).tolist() == [5, 2], "of two, the second"
+    assert patch_suspicions(nearest[:2]).tolist() == [3, 1.5], "of two, both"
+    assert patch_suspicions(nearest[:2], 2, 4).tolist() == [5, 2], "of two, the second"
 
 
 def test_the_mean_of_the_largest_takes_at_least_one() -> None:
@@ -110,9 +115,19 @@ def test_fewer_than_five_parts_are_not_named_contaminated() -> None:
     assert audits[3].verdict is AuditVerdict.OK
 
 
+def test_a_part_of_another_composition_is_named_though_no_patch_is_strange() -> None:
+    evidence = [replace(found, unlikeness=1 + 0.01 * place) for place, found in enumerate(compare([part(seed) for seed in range(8)]))]
+    evidence[5] = replace(evidence[5], unlikeness=3.0)
+    audits = judge_parts(evidence)
+    assert audits[5].verdict is AuditVerdict.CONTAMINATED
+    assert audits[5].z_score == pytest.approx(COMPOSITION_WEIGHT * audits[5].composition_z_score)
+    assert audits[5].p_value == 1 / 8
+    assert [audit.verdict is AuditVerdict.CONTAMINATED for audit in audits].count(True) == 1
+
+
 def covered(rows: list[list[int]], farthest: float) -> PartEvidence:
     """Return evidence of a part whose patches (columns) are covered by the parts (rows) marked 1."""
-    return PartEvidence(1.0, 1.0, np.array(rows, np.bool_), farthest, 0, 0)
+    return PartEvidence(1.0, 1.0, 1.0, np.array(rows, np.bool_), farthest, 0, 0)
 
 
 def test_redundant_parts_can_go_together() -> None:

@@ -83,9 +83,10 @@ class GoldenPartAudit:
         verdict: What it looks like.
         reason: Why, in words.
         left_out_score: Its image score against all patches of the other parts, without the local scale.
-        p_value: (number of parts with at least its suspicion) / (number of parts), in (0, 1].
-        suspicion: What it is ranked by; one bad part cannot hide another.
-        z_score: Robust z-score of the suspicion among the parts.
+        p_value: (number of parts with at least its z-score) / (number of parts), in (0, 1].
+        suspicion: How strange its strangest patches are to the other parts; one bad part cannot hide another.
+        z_score: What it is ranked by: the larger of the robust z-score of the suspicion among the parts and 0.35 times the next.
+        composition_z_score: Robust z-score of how much its shares of the kinds of patches differ from the other parts'.
         covered_share: Share of its patches that another part covers, 0 to 1.
         worst_patch: The most suspicious patch in the original picture.
         nearest_index: The part that is like it there.
@@ -99,6 +100,7 @@ class GoldenPartAudit:
     p_value: float
     suspicion: float
     z_score: float
+    composition_z_score: float
     covered_share: float
     worst_patch: Box
     nearest_index: int
@@ -125,4 +127,4 @@ class GoldenAudit:
     @property
     def suspects(self) -> tuple[GoldenPartAudit, ...]:
         """All parts, the most suspicious first."""
-        return tuple(sorted(self.parts, key=lambda part: -part.suspicion))
+        return tuple(sorted(self.parts, key=lambda part: -part.z_score))

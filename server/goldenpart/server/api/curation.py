@@ -13,7 +13,7 @@ from goldenpart.server.registry.category_name import check_category_name
 from goldenpart.server.runtime.curation import FrameSuggester, SuggestPlan, SuggestResult
 from goldenpart.server.runtime.curation_audit import AuditedPart, AuditResult, GoldenAuditor
 from goldenpart.server.runtime.intake import NamedPicture
-from goldenpart.server.vision.audit import CONTAMINATED_FROM, AuditVerdict
+from goldenpart.server.vision.audit import COMPOSITION_WEIGHT, CONTAMINATED_FROM, AuditVerdict
 from goldenpart.server.vision.curation import Suggestion
 from goldenpart.v1 import curation_pb2 as pb
 from goldenpart.v1 import curation_pb2_grpc, inspection_pb2
@@ -112,6 +112,7 @@ def _part_to_pb(audited: AuditedPart) -> pb.GoldenPartAudit:
         p_value=audit.p_value,
         suspicion=evidence.suspicion,
         z_score=audit.z_score,
+        composition_z_score=audit.composition_z_score,
         covered_share=evidence.covered_share,
         worst_patch=inspection_pb2.Box(x_px=box[0], y_px=box[1], width_px=box[2], height_px=box[3]),
         nearest_index=evidence.nearest,
@@ -122,6 +123,11 @@ def reason_of(audited: AuditedPart) -> str:
     """Return why a golden part has its verdict, in words."""
     x, y, width, height = audited.box
     audit = audited.audit
+    if audit.verdict is AuditVerdict.CONTAMINATED and COMPOSITION_WEIGHT * audit.composition_z_score >= audit.z_score:
+        return (
+            "shows more of some things and less of others than the other parts do, with nothing strange in any place: "
+            f"{audit.composition_z_score:.1f} robust standard deviations above the median part; is something missing or too many?"
+        )
     if audit.verdict is AuditVerdict.CONTAMINATED:
         return (
             f"has something at {x},{y} ({width} x {height} px) that hardly any other part has, the nearest being {audited.nearest_name!r}: "
