@@ -108,7 +108,9 @@ async def compare(name: str, side: int, arguments: argparse.Namespace, folder: P
 def main() -> None:
     """Parse flags and run."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.inspect_ratio", description=__doc__)
-    parser.add_argument("--backbones", nargs="+", default=["compact@256", "dinov2_vits14@224", "dinov2_vitb14@224"], metavar="NAME@SIDE")
+    parser.add_argument(
+        "--backbones", nargs="+", default=["compact@512", "compact@256", "dinov2_vits14@224", "dinov2_vitb14@224"], metavar="NAME@SIDE"
+    )
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 8])
     parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16", "fp16"])
     parser.add_argument("--vectors", type=int, help="bank size; without it the preset's own")
