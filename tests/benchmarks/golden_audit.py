@@ -47,7 +47,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REPORT = ROOT / "artifacts" / "reports" / "golden_audit.md"
 FLANGE = "drawn flange"
 CATEGORIES = ("dobot_cubes", "magnetic_tile", "deeppcb_50600", FLANGE)
-PARTS, BAD, SEED = 16, 2, 0
+PARTS, BAD = 16, 2
 
 Distances = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
@@ -97,18 +97,18 @@ class Found:
     false_clean: float
 
 
-def real_images(folder: Path, good: int, bad: int) -> Images:
+def real_images(folder: Path, good: int, bad: int, seed: int) -> Images:
     """Choose pictures of a category in MVTec layout."""
-    chooser = random.Random(SEED)
+    chooser = random.Random(seed)
     good_paths = sorted((folder / "train" / "good").iterdir())
     bad_paths = sorted(path for path in (folder / "test").glob("*/*") if path.parent.name != "good")
     chosen = [chooser.sample(paths, min(most, len(paths))) for paths, most in ((good_paths, good), (bad_paths, bad))]
     return Images(*([decode(EncodedImage(path.read_bytes())) for path in paths] for paths in chosen))
 
 
-def drawn_images(good: int, bad: int) -> Images:
+def drawn_images(good: int, bad: int, seed: int) -> Images:
     """Draw flanges, the kinds of damage taking turns."""
-    rng, kinds = np.random.default_rng(SEED), tuple(Defect)
+    rng, kinds = np.random.default_rng(seed), tuple(Defect)
     return Images(
         [draw_flange(rng).image for _ in range(good)], [draw_flange(rng, kinds[index % len(kinds)]).image for index in range(bad)]
     )
@@ -133,9 +133,9 @@ def pair_distances(vectors: Sequence[Vectors], metric: Metric) -> list[Distances
     return found
 
 
-def run_trials(pairs: Sequence[Distances], coarse: Sequence[Vectors], good: int, trials: int) -> dict[str, Found]:
+def run_trials(pairs: Sequence[Distances], coarse: Sequence[Vectors], good: int, trials: int, seed: int) -> dict[str, Found]:
     """Swap 2 of 16 parts, `trials` times, and ask every variant; a set of 16 good parts goes with each trial."""
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     mixed: dict[str, list[Scores]] = {name: [] for name in VARIANTS}
     clean: dict[str, list[Scores]] = {name: [] for name in VARIANTS}
     for _ in tqdm(range(trials), "trials", leave=False):
@@ -164,7 +164,7 @@ def _found(mixed: Scores, clean: Scores) -> Found:
     )
 
 
-def measure(images: Images, trials: int, recipe: Recipe, backbone: Backbone, kept: Path | None) -> dict[str, Found]:
+def measure(images: Images, trials: int, seed: int, recipe: Recipe, backbone: Backbone, kept: Path | None) -> dict[str, Found]:
     """Run all trials of one category, with the distances of the file `kept` if it exists; else they are written there."""
     vectors = list(embed([*images.good, *images.bad], recipe, backbone))
     if kept is not None and kept.exists():
@@ -176,7 +176,7 @@ def measure(images: Images, trials: int, recipe: Recipe, backbone: Backbone, kep
             kept.parent.mkdir(parents=True, exist_ok=True)
             np.savez(kept, *pairs)
     columns = coarsest_columns(backbone, recipe.layers)
-    return run_trials(pairs, [picture[:, columns] for picture in vectors], len(images.good), trials)
+    return run_trials(pairs, [picture[:, columns] for picture in vectors], len(images.good), trials, seed)
 
 
 def report(found: dict[str, dict[str, Found]], counts: dict[str, tuple[int, int]], arguments: argparse.Namespace, digest: str) -> str:
@@ -185,10 +185,11 @@ def report(found: dict[str, dict[str, Found]], counts: dict[str, tuple[int, int]
     lines = [
         "# Golden-set audit",
         "",
-        f"`python -m tests.benchmarks.golden_audit --trials {arguments.trials} --good {arguments.good} --bad {arguments.bad}` · "
+        f"`python -m tests.benchmarks.golden_audit --trials {arguments.trials} --good {arguments.good} --bad {arguments.bad} "
+        f"--seed {arguments.seed}` · "
         f"{machine} · {datetime.now(UTC):%Y-%m-%d} · backbone {arguments.backbone} {digest[:19]}, its default recipe",
         "",
-        f"{BAD} of {PARTS} golden parts are swapped for defective ones, n = {arguments.trials} random trials per category, seed {SEED}. "
+        f"{BAD} of {PARTS} golden parts are swapped for defective ones, n = {arguments.trials} random trials per category. "
         f"*Named*: the two most suspicious parts are the two bad ones (chance: 1/{comb(PARTS, BAD)} = {100 / comb(PARTS, BAD):.1f} %). "
         f"*Flagged*: called contaminated, robust z >= {CONTAMINATED_FROM}. *False*: good parts flagged, per set of {PARTS}.",
         "",
@@ -218,6 +219,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--good", type=int, default=32, help="good pictures per category to choose from")
     parser.add_argument("--bad", type=int, default=20, help="defective ones")
+    parser.add_argument("--seed", type=int, default=0, help="of pictures and trials")
     parser.add_argument("--backbone", default="compact")
     parser.add_argument("--cache", type=Path, default=ROOT / "artifacts" / "backbones", help="folder of downloaded weights")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("GOLDENPART_DATA", ROOT.parent / "shared" / "data")))
@@ -231,12 +233,12 @@ def main() -> None:
     counts: dict[str, tuple[int, int]] = {}
     for category in arguments.categories:
         started = time.monotonic()
-        amounts = arguments.good, arguments.bad
+        amounts = arguments.good, arguments.bad, arguments.seed
         images = drawn_images(*amounts) if category == FLANGE else real_images(arguments.data / category, *amounts)
         counts[category] = (len(images.good), len(images.bad))
-        named = f"{category}-{len(images.good)}-{len(images.bad)}-{backbone.digest[-12:]}.npz"
+        named = f"{category}-{len(images.good)}-{len(images.bad)}-{arguments.seed}-{backbone.digest[-12:]}.npz"
         kept = arguments.distances and arguments.distances / named
-        found[category] = measure(images, arguments.trials, default_recipe(arguments.backbone), backbone, kept)
+        found[category] = measure(images, arguments.trials, arguments.seed, default_recipe(arguments.backbone), backbone, kept)
         print(f"{category}: {100 * found[category][CHOSEN].named:.0f} % named, {time.monotonic() - started:.0f} s", flush=True)
     arguments.report.parent.mkdir(parents=True, exist_ok=True)
     arguments.report.write_text(report(found, counts, arguments, backbone.digest), encoding="utf-8")
