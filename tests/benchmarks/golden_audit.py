@@ -9,9 +9,11 @@ in magnetic_tile: `--categories` chooses, and distances kept in `--distances` ar
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import platform
 import random
+import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -174,7 +176,9 @@ def measure(images: Images, trials: int, seed: int, recipe: Recipe, backbone: Ba
         pairs = pair_distances(vectors, recipe.metric)
         if kept is not None:
             kept.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(kept, *pairs)
+            partial = kept.with_name(f"partial-{kept.name}")
+            np.savez(partial, *pairs)
+            partial.replace(kept)
     columns = coarsest_columns(backbone, recipe.layers)
     return run_trials(pairs, [picture[:, columns] for picture in vectors], len(images.good), trials, seed)
 
@@ -186,7 +190,7 @@ def report(found: dict[str, dict[str, Found]], counts: dict[str, tuple[int, int]
         "# Golden-set audit",
         "",
         f"`python -m tests.benchmarks.golden_audit --trials {arguments.trials} --good {arguments.good} --bad {arguments.bad} "
-        f"--seed {arguments.seed}` · "
+        f"--seed {arguments.seed} --categories {shlex.join(arguments.categories)}` · "
         f"{machine} · {datetime.now(UTC):%Y-%m-%d} · backbone {arguments.backbone} {digest[:19]}, its default recipe",
         "",
         f"{BAD} of {PARTS} golden parts are swapped for defective ones, n = {arguments.trials} random trials per category. "
@@ -231,14 +235,16 @@ def main() -> None:
     backbone = open_backbone(arguments.backbone, weights=None, cache=arguments.cache, device=torch.device("cpu"), precision="fp32")
     found: dict[str, dict[str, Found]] = {}
     counts: dict[str, tuple[int, int]] = {}
+    recipe = default_recipe(arguments.backbone)
+    kind = hashlib.sha256(f"{recipe} {backbone.digest}".encode()).hexdigest()[:12]
     for category in arguments.categories:
         started = time.monotonic()
         amounts = arguments.good, arguments.bad, arguments.seed
         images = drawn_images(*amounts) if category == FLANGE else real_images(arguments.data / category, *amounts)
         counts[category] = (len(images.good), len(images.bad))
-        named = f"{category}-{len(images.good)}-{len(images.bad)}-{arguments.seed}-{backbone.digest[-12:]}.npz"
+        named = f"{category}-{len(images.good)}-{len(images.bad)}-{arguments.seed}-{kind}.npz"
         kept = arguments.distances and arguments.distances / named
-        found[category] = measure(images, arguments.trials, arguments.seed, default_recipe(arguments.backbone), backbone, kept)
+        found[category] = measure(images, arguments.trials, arguments.seed, recipe, backbone, kept)
         print(f"{category}: {100 * found[category][CHOSEN].named:.0f} % named, {time.monotonic() - started:.0f} s", flush=True)
     arguments.report.parent.mkdir(parents=True, exist_ok=True)
     arguments.report.write_text(report(found, counts, arguments, backbone.digest), encoding="utf-8")

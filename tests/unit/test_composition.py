@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from goldenpart.server.vision.backbones.compact import CompactBackbone
-from goldenpart.server.vision.composition import WORDS, coarsest_columns, compositions, unlikeness
+from goldenpart.server.vision.composition import VOCABULARIES, WORDS, coarsest_columns, compositions, unlikeness
 from goldenpart.server.vision.features import Vectors
 
 KINDS = np.eye(6, dtype=np.float32)
@@ -27,15 +27,15 @@ def test_a_picture_that_lacks_something_is_unlike_the_others() -> None:
 def test_shares_are_of_the_pictures_own_patches() -> None:
     whole, part = picture(0), picture(0)[::2]
     shares = np.square(compositions([whole, part, picture(1)]))
-    np.testing.assert_allclose(shares.sum(axis=1), 1)
-    assert np.abs(shares[0] - shares[1]).max() < 0.03
-    assert shares.shape == (3, WORDS)
+    np.testing.assert_allclose(shares.sum(axis=2), 1)
+    assert np.abs(shares[:, 0] - shares[:, 1]).max() < 0.03
+    assert shares.shape == (VOCABULARIES, 3, WORDS)
 
 
 @pytest.mark.parametrize(("patches", "words"), [(4, 1), (40, 3)])
 def test_few_patches_have_few_words(patches: int, words: int) -> None:
     found = compositions([picture(seed)[:patches] for seed in range(3)])
-    assert found.shape == (3, words)
+    assert found.shape == (VOCABULARIES, 3, words)
     assert np.isfinite(unlikeness(found)).all()
 
 

@@ -86,7 +86,8 @@ class GoldenPartAudit:
         p_value: (number of parts with at least its z-score) / (number of parts), in (0, 1].
         suspicion: How strange its strangest patches are to the other parts; one bad part cannot hide another.
         z_score: What it is ranked by: the larger of the robust z-score of the suspicion among the parts and 0.35 times the next.
-        composition_z_score: Robust z-score of how much its shares of the kinds of patches differ from the other parts'.
+        composition_z_score: Robust z-score of how much its shares of the kinds of patches differ from the other parts': tells what is
+            missing or too many, which no patch shows. 0 with fewer than 5 parts.
         covered_share: Share of its patches that another part covers, 0 to 1.
         worst_patch: The most suspicious patch in the original picture.
         nearest_index: The part that is like it there.

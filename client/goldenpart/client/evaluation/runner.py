@@ -18,7 +18,7 @@ from goldenpart.client.evaluation.run_files import RunFiles
 from goldenpart.client.evaluation.summary import summarise
 from goldenpart.client.evaluation.throwaway import throwaway_category
 from goldenpart.client.evaluation.trial import Trial, Watcher, named_images
-from goldenpart.client.recipe import Recipe
+from goldenpart.client.recipe import Detector, Recipe
 from goldenpart.client.server_info import ServerInfo
 
 
@@ -126,10 +126,11 @@ class _Evaluation:
     def _resolve(self, category: LabelledCategory) -> _Model:
         """Fit two golden parts for nothing but the answer: the server alone knows its defaults, and names no digest of an idle backbone.
 
-        Two, because an ensemble takes no fewer.
+        Two for an ensemble, which takes no fewer.
         """
+        count = 2 if self._plan.recipe.detector is Detector.ENSEMBLE else 1
         with throwaway_category(self._client) as name:
-            revision = self._client.fit(name, named_images(category.train[:2]), recipe=self._plan.recipe, stage_only=True).revision
+            revision = self._client.fit(name, named_images(category.train[:count]), recipe=self._plan.recipe, stage_only=True).revision
         return _Model(digest_of(revision.recipe), revision.backbone_digest)
 
     def _digest(self, category: LabelledCategory) -> CategoryDigests:

@@ -13,7 +13,7 @@ from goldenpart.server.registry.category_name import check_category_name
 from goldenpart.server.runtime.curation import FrameSuggester, SuggestPlan, SuggestResult
 from goldenpart.server.runtime.curation_audit import AuditedPart, AuditResult, GoldenAuditor
 from goldenpart.server.runtime.intake import NamedPicture
-from goldenpart.server.vision.audit import COMPOSITION_WEIGHT, CONTAMINATED_FROM, AuditVerdict
+from goldenpart.server.vision.audit import CONTAMINATED_FROM, AuditVerdict
 from goldenpart.server.vision.curation import Suggestion
 from goldenpart.v1 import curation_pb2 as pb
 from goldenpart.v1 import curation_pb2_grpc, inspection_pb2
@@ -123,7 +123,7 @@ def reason_of(audited: AuditedPart) -> str:
     """Return why a golden part has its verdict, in words."""
     x, y, width, height = audited.box
     audit = audited.audit
-    if audit.verdict is AuditVerdict.CONTAMINATED and COMPOSITION_WEIGHT * audit.composition_z_score >= audit.z_score:
+    if audit.verdict is AuditVerdict.CONTAMINATED and audit.patch_z_score < CONTAMINATED_FROM:
         return (
             "shows more of some things and less of others than the other parts do, with nothing strange in any place: "
             f"{audit.composition_z_score:.1f} robust standard deviations above the median part; is something missing or too many?"
@@ -131,11 +131,11 @@ def reason_of(audited: AuditedPart) -> str:
     if audit.verdict is AuditVerdict.CONTAMINATED:
         return (
             f"has something at {x},{y} ({width} x {height} px) that hardly any other part has, the nearest being {audited.nearest_name!r}: "
-            f"{audit.z_score:.1f} robust standard deviations above the median part; look whether it shows a defect"
+            f"{audit.patch_z_score:.1f} robust standard deviations above the median part; look whether it shows a defect"
         )
     if audit.verdict is AuditVerdict.REDUNDANT:
         return "every patch of it is covered by parts that stay; without it the bank would cover the same"
-    return f"{audit.z_score:.1f} robust standard deviations from the median part"
+    return f"{audit.patch_z_score:.1f} robust standard deviations from the median part"
 
 
 async def _frames(requests: AsyncIterator[pb.SuggestFramesRequest], announced: int) -> AsyncIterator[NamedPicture]:

@@ -101,7 +101,8 @@ class GoldenAuditor:
             vectors.append(await self._executor.run_slice(partial(_embed, loaded, shown[-1])))
             yield Progress(Stage.EMBEDDING, index + 1, count)
         reach = await self._executor.run_slice(partial(_reach, loaded))
-        unlike = await self._executor.run_slice(partial(_unlikeness, loaded, [views[0] for views in vectors]))
+        upright = [views[0] for views in vectors]
+        unlike = await asyncio.get_running_loop().run_in_executor(self._pool, _unlikeness, loaded, upright)  # no work for the device
         evidence: list[PartEvidence] = []
         everything = [np.concatenate(views) for views in vectors]
         for index in range(count):

@@ -79,13 +79,15 @@ class PartAudit:
 
     Attributes:
         verdict: what it looks like.
-        z_score: how odd it is: the larger of the robust z-score of its suspicion among all parts and the weighted one of its unlikeness.
-        composition_z_score: robust z-score of its unlikeness alone.
+        z_score: how odd it is: the larger of the next and the weighted one after it, see `oddness`.
+        patch_z_score: robust z-score of its suspicion among all parts.
+        composition_z_score: robust z-score of its unlikeness; 0 with fewer than `LEAST_PARTS` parts.
         p_value: (number of parts with at least its z-score) / (number of parts).
     """
 
     verdict: AuditVerdict
     z_score: float
+    patch_z_score: float
     composition_z_score: float
     p_value: float
 
@@ -171,15 +173,16 @@ def robust_z_scores(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def judge_parts(evidence: Sequence[PartEvidence]) -> tuple[PartAudit, ...]:
     """Name the parts that stand out, and those of the others that could go, all together, without leaving anything uncovered."""
-    compositions = robust_z_scores(np.array([found.unlikeness for found in evidence], np.float64))
-    z_scores = oddness(np.array([found.suspicion for found in evidence], np.float64), compositions)
-    p_values = (z_scores[None, :] >= z_scores[:, None]).mean(axis=1)
     enough = len(evidence) >= LEAST_PARTS
+    suspicions, unlike = np.array([(found.suspicion, found.unlikeness) for found in evidence], np.float64).T
+    patches, compositions = robust_z_scores(suspicions), robust_z_scores(unlike)
+    z_scores = oddness(suspicions, compositions) if enough else patches
+    p_values = (z_scores[None, :] >= z_scores[:, None]).mean(axis=1)
     contaminated = {part for part in range(len(evidence)) if enough and z_scores[part] >= CONTAMINATED_FROM}
     redundant = removable_parts(evidence, contaminated)
     verdicts = [_verdict(part, contaminated, redundant) for part in range(len(evidence))]
-    figures = zip(verdicts, z_scores, compositions, p_values, strict=True)
-    return tuple(PartAudit(verdict, float(z), float(composition), float(p)) for verdict, z, composition, p in figures)
+    figures = zip(verdicts, *np.stack([z_scores, patches, compositions, p_values]).tolist(), strict=True)
+    return tuple(PartAudit(*found) for found in figures)
 
 
 def oddness(suspicions: npt.NDArray[np.float64], composition_z_scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

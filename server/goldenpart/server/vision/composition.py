@@ -19,8 +19,10 @@ from goldenpart.server.vision.features import Vectors
 Compositions = npt.NDArray[np.float64]
 
 WORDS = 64
+VOCABULARIES = 4
+"""Sets of words, each from other lots: where k-means puts its words is half chance, which averages out."""
 PATCHES_PER_WORD = 150
-"""Patches that the words are learned from are thinned to about so many of each."""
+"""The words are learned from so many patches of all pictures together, drawn by lot: every so many of a grid would be columns of it."""
 _LEAST_PATCHES_PER_WORD = 39  # fewer make k-means place words on single patches; FAISS warns below the same number
 _ROUNDS = 10
 _LEAST_DEVIATION = 0.002  # of the root of a share: below it lies noise
@@ -35,36 +37,48 @@ def coarsest_columns(backbone: Backbone, layers: tuple[int, ...]) -> slice:
 
 
 def compositions(pictures: Sequence[Vectors]) -> Compositions:
-    """Learn words of all pictures together and count them; the same pictures have the same words.
+    """Learn words of all pictures together, several times, and count them; the same pictures have the same words.
 
     Args:
         pictures: P times (N, D) float32, the patches of each, in one layer.
 
     Returns:
-        (P, K) float64, roots of the shares of each picture's patches, so that rare words are as steady as frequent ones. K is `WORDS`,
-        or less where there are too few patches.
+        (V, P, K) float64 for V `VOCABULARIES`, roots of the shares of each picture's patches, so that rare words are as steady as frequent
+        ones. K is `WORDS`, or less where there are too few patches.
     """
-    directions = [np.ascontiguousarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)) for vectors in pictures]
-    patches = sum(len(vectors) for vectors in directions)
+    patches = sum(len(vectors) for vectors in pictures)
     words = max(1, min(WORDS, patches // _LEAST_PATCHES_PER_WORD))
-    stride = max(1, patches // (words * PATCHES_PER_WORD))
-    learned = faiss.Kmeans(directions[0].shape[1], words, niter=_ROUNDS, min_points_per_centroid=1)
-    learned.train(np.concatenate(directions)[::stride])
-    counts = [np.bincount(learned.index.search(vectors, 1)[1][:, 0], minlength=words) / len(vectors) for vectors in directions]
-    return np.sqrt(np.stack(counts))
+    share = min(1.0, words * PATCHES_PER_WORD / patches)
+    return np.stack([_count(pictures, words, share, seed) for seed in range(VOCABULARIES)])
+
+
+def _count(pictures: Sequence[Vectors], words: int, share: float, seed: int) -> Compositions:
+    """Learn one vocabulary from a share of the patches, and count its words, (P, K)."""
+    lots = np.random.default_rng(seed)
+    drawn = [vectors[lots.choice(len(vectors), max(1, round(share * len(vectors))), replace=False)] for vectors in pictures]
+    learned = faiss.Kmeans(pictures[0].shape[1], words, niter=_ROUNDS, seed=seed, min_points_per_centroid=1)
+    learned.train(_directions(np.concatenate(drawn)))
+    found = (learned.index.search(_directions(vectors), 1)[1][:, 0] for vectors in pictures)
+    return np.sqrt(np.stack([np.bincount(rows, minlength=words) / len(rows) for rows in found]))
 
 
 def unlikeness(found: Compositions) -> npt.NDArray[np.float64]:
     """Compare each picture with all others.
 
     Args:
-        found: (P, K) float64 of at least three pictures.
+        found: (V, P, K) float64 of at least three pictures.
 
     Returns:
-        (P,) float64: root mean square over the words of the difference from the others' mean, in their standard deviations. Each word's
-        variance is added to the square of the median deviation, so that a word that never varies does not decide alone.
+        (P,) float64: root mean square over the words of the difference from the others' mean, in their standard deviations, averaged over
+        the vocabularies. To each word's variance the square of the median deviation is added, so that a word that never varies does not
+        decide alone.
     """
-    return np.array([_from_others(found[place], np.delete(found, place, axis=0)) for place in range(len(found))])
+    each = [[_from_others(shares[place], np.delete(shares, place, axis=0)) for place in range(len(shares))] for shares in found]
+    return np.asarray(np.mean(each, axis=0), np.float64)
+
+
+def _directions(vectors: Vectors) -> Vectors:
+    return np.ascontiguousarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6), np.float32)
 
 
 def _from_others(own: Compositions, others: Compositions) -> float:
