@@ -144,7 +144,7 @@ def run_trials(pairs: Sequence[Distances], coarse: Sequence[Vectors], good: int,
         parts = rng.choice(good, PARTS, replace=False)
         swapped = [*parts[: PARTS - BAD], *(good + rng.choice(len(pairs) - good, BAD, replace=False))]
         for chosen, kept in ((swapped, mixed), (list(parts), clean)):
-            nearest = [pairs[part][[other for other in chosen if other != part]] for part in chosen]
+            nearest = [np.sort(pairs[part][[other for other in chosen if other != part]], axis=0) for part in chosen]
             composition = robust_z_scores(unlikeness(compositions([coarse[part] for part in chosen])))
             for name, statistic in PATCHES.items():
                 suspicions = np.array([statistic(distances) for distances in nearest])

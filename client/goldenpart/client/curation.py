@@ -85,7 +85,7 @@ class GoldenPartAudit:
         left_out_score: Its image score against all patches of the other parts, without the local scale.
         p_value: (number of parts with at least its z-score) / (number of parts), in (0, 1].
         suspicion: How strange its strangest patches are to the other parts; one bad part cannot hide another.
-        z_score: What it is ranked by: the larger of the robust z-score of the suspicion among the parts and 0.35 times the next.
+        z_score: What it is ranked by: the larger of the robust z-score of the suspicion among the parts and 0.15 times the next.
         composition_z_score: Robust z-score of how much its shares of the kinds of patches differ from the other parts': tells what is
             missing or too many, which no patch shows. 0 with fewer than 5 parts.
         covered_share: Share of its patches that another part covers, 0 to 1.
