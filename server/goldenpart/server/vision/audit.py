@@ -27,8 +27,8 @@ FIRST_PART, LAST_PART = 1, 3
 WORST_SHARE = 0.0005
 """A part is as suspicious as this share of its patches, the most suspicious ones, is on average."""
 COMPOSITION_WEIGHT = 0.15
-"""What the z-score of a part's composition counts beside that of its patches. Little: it decides only where it is blatant, because good parts of
-some products differ in composition; 0.35 named more bad flanges and fewer bad cubes (artifacts/reports/golden_audit.md has what it does)."""
+"""What the z-score of a part's composition counts beside that of its patches. Little: it decides only where it is blatant, because good
+parts of some products differ in composition, too."""
 CONTAMINATED_FROM = 2.5
 """Robust z-score from which on a part is named contaminated."""
 LEAST_PARTS = 5
