@@ -33,12 +33,10 @@ from goldenpart.server.vision.audit import (
     LAST_PART,
     WORST_SHARE,
     mean_of_largest,
-    oddness,
     patch_suspicions,
     robust_z_scores,
 )
 from goldenpart.server.vision.backbones import Backbone, open_backbone
-from goldenpart.server.vision.composition import coarsest_columns, compositions, unlikeness
 from goldenpart.server.vision.coverage import distances_between
 from goldenpart.server.vision.features import Vectors, extract_tokens, to_vectors
 from goldenpart.server.vision.image import EncodedImage, Rgb8, decode
@@ -55,7 +53,7 @@ Distances = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
 Statistic = Callable[[Distances], float]
 
-PATCHES: dict[str, Statistic] = {
+VARIANTS: dict[str, Statistic] = {
     "nearest part, maximum (plain leave-one-out)": lambda nearest: float(patch_suspicions(nearest, 1, 1).max()),
     "nearest part, top 0.05 %": lambda nearest: mean_of_largest(patch_suspicions(nearest, 1, 1), 0.0005),
     "nearest three parts, top 0.05 %": lambda nearest: mean_of_largest(patch_suspicions(nearest, 1, 3), 0.0005),
@@ -68,9 +66,7 @@ PATCHES: dict[str, Statistic] = {
     "median part, top 0.3 %": lambda nearest: mean_of_largest(np.median(nearest, axis=0), 0.003),
     "mean of all parts, top 0.3 %": lambda nearest: mean_of_largest(nearest.mean(axis=0), 0.003),
 }
-WITH_COMPOSITION = " and composition"
-VARIANTS = (*PATCHES, *(f"{name}{WITH_COMPOSITION}" for name in PATCHES))
-CHOSEN = "nearest three parts, top 0.05 % and composition"
+CHOSEN = "nearest three parts, top 0.05 %"
 
 
 @dataclass(frozen=True)
@@ -135,7 +131,7 @@ def pair_distances(vectors: Sequence[Vectors], metric: Metric) -> list[Distances
     return found
 
 
-def run_trials(pairs: Sequence[Distances], coarse: Sequence[Vectors], good: int, trials: int, seed: int) -> dict[str, Found]:
+def run_trials(pairs: Sequence[Distances], good: int, trials: int, seed: int) -> dict[str, Found]:
     """Swap 2 of 16 parts, `trials` times, and ask every variant; a set of 16 good parts goes with each trial."""
     rng = np.random.default_rng(seed)
     mixed: dict[str, list[Scores]] = {name: [] for name in VARIANTS}
@@ -145,11 +141,8 @@ def run_trials(pairs: Sequence[Distances], coarse: Sequence[Vectors], good: int,
         swapped = [*parts[: PARTS - BAD], *(good + rng.choice(len(pairs) - good, BAD, replace=False))]
         for chosen, kept in ((swapped, mixed), (list(parts), clean)):
             nearest = [np.sort(pairs[part][[other for other in chosen if other != part]], axis=0) for part in chosen]
-            composition = robust_z_scores(unlikeness(compositions([coarse[part] for part in chosen])))
-            for name, statistic in PATCHES.items():
-                suspicions = np.array([statistic(distances) for distances in nearest])
-                kept[name].append(robust_z_scores(suspicions))
-                kept[f"{name}{WITH_COMPOSITION}"].append(oddness(suspicions, composition))
+            for name, statistic in VARIANTS.items():
+                kept[name].append(robust_z_scores(np.array([statistic(distances) for distances in nearest])))
     return {name: _found(np.array(mixed[name]), np.array(clean[name])) for name in VARIANTS}
 
 
@@ -168,19 +161,17 @@ def _found(mixed: Scores, clean: Scores) -> Found:
 
 def measure(images: Images, trials: int, seed: int, recipe: Recipe, backbone: Backbone, kept: Path | None) -> dict[str, Found]:
     """Run all trials of one category, with the distances of the file `kept` if it exists; else they are written there."""
-    vectors = list(embed([*images.good, *images.bad], recipe, backbone))
     if kept is not None and kept.exists():
         with np.load(kept) as archive:
             pairs = [archive[name] for name in archive.files]
     else:
-        pairs = pair_distances(vectors, recipe.metric)
+        pairs = pair_distances(list(embed([*images.good, *images.bad], recipe, backbone)), recipe.metric)
         if kept is not None:
             kept.parent.mkdir(parents=True, exist_ok=True)
             partial = kept.with_name(f"partial-{kept.name}")
             np.savez(partial, *pairs)
             partial.replace(kept)
-    columns = coarsest_columns(backbone, recipe.layers)
-    return run_trials(pairs, [picture[:, columns] for picture in vectors], len(images.good), trials, seed)
+    return run_trials(pairs, len(images.good), trials, seed)
 
 
 def report(found: dict[str, dict[str, Found]], counts: dict[str, tuple[int, int]], arguments: argparse.Namespace, digest: str) -> str:

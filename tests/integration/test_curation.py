@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import grpc
 import numpy as np
 import pytest
@@ -157,28 +156,6 @@ def test_the_audit_names_what_does_not_belong(client: Client, category: str) -> 
         assert row - box.height_px <= box.y_px <= row + 24
     assert {progress.stage for progress in stages} == {OnboardingStage.EMBEDDING, OnboardingStage.COMPARING}
     assert len(stages) == 16
-
-
-def draw_plate(number: int, screws: int = 12) -> Pixels:
-    """Draw screws in some of 16 places, so that an empty place is nothing strange."""
-    random = np.random.default_rng([SEED, number])
-    pixels = np.full((192, 192, 3), 150, np.uint8)
-    for place in random.permutation(16)[:screws]:
-        row, column = (int(26 + 46 * step + random.integers(-4, 5)) for step in divmod(int(place), 4))
-        cv2.circle(pixels, (column, row), 11, (60, 60, 70), -1, cv2.LINE_AA)
-        cv2.line(pixels, (column - 7, row), (column + 7, row), (190, 190, 190), 3, cv2.LINE_AA)
-    return np.clip(pixels + random.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8)
-
-
-def test_the_audit_misses_what_is_missing(client: Client, category: str) -> None:
-    parts = [NamedImage(f"plate-{number}", draw_plate(number)) for number in range(10)]
-    parts.insert(3, NamedImage("sparse", draw_plate(10, screws=2)))
-    made = client.fit(category, parts, recipe=Recipe(resolution_px=192), stage_only=True).revision
-    audit = client.audit_golden_parts(category, revision=made.revision)
-    sparse = audit.suspects[0]
-    assert (sparse.name, sparse.verdict) == ("sparse", GoldenPartVerdict.CONTAMINATED)
-    assert "is something missing or too many?" in sparse.reason
-    assert sparse.composition_z_score > sparse.z_score >= audit.contaminated_from
 
 
 def test_a_repeated_golden_part_is_redundant(client: Client, category: str) -> None:

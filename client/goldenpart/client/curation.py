@@ -83,11 +83,9 @@ class GoldenPartAudit:
         verdict: What it looks like.
         reason: Why, in words.
         left_out_score: Its image score against all patches of the other parts, without the local scale.
-        p_value: (number of parts with at least its z-score) / (number of parts), in (0, 1].
-        suspicion: How strange its strangest patches are to the other parts; one bad part cannot hide another.
-        z_score: What it is ranked by: the larger of the robust z-score of the suspicion among the parts and 0.15 times the next.
-        composition_z_score: Robust z-score of how much its shares of the kinds of patches differ from the other parts': tells what is
-            missing or too many, which no patch shows. 0 with fewer than 5 parts.
+        p_value: (number of parts with at least its suspicion) / (number of parts), in (0, 1].
+        suspicion: What it is ranked by; one bad part cannot hide another.
+        z_score: Robust z-score of the suspicion among the parts.
         covered_share: Share of its patches that another part covers, 0 to 1.
         worst_patch: The most suspicious patch in the original picture.
         nearest_index: The part that is like it there.
@@ -101,7 +99,6 @@ class GoldenPartAudit:
     p_value: float
     suspicion: float
     z_score: float
-    composition_z_score: float
     covered_share: float
     worst_patch: Box
     nearest_index: int
@@ -128,4 +125,4 @@ class GoldenAudit:
     @property
     def suspects(self) -> tuple[GoldenPartAudit, ...]:
         """All parts, the most suspicious first."""
-        return tuple(sorted(self.parts, key=lambda part: -part.z_score))
+        return tuple(sorted(self.parts, key=lambda part: -part.suspicion))

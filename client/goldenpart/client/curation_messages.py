@@ -89,7 +89,6 @@ def _part(message: curation_pb2.GoldenPartAudit) -> curation.GoldenPartAudit:
         p_value=message.p_value,
         suspicion=message.suspicion,
         z_score=message.z_score,
-        composition_z_score=message.composition_z_score,
         covered_share=message.covered_share,
         worst_patch=Box(box.x_px, box.y_px, box.width_px, box.height_px),
         nearest_index=message.nearest_index,

@@ -137,7 +137,7 @@ class AuditGoldenPartsResult(_message.Message):
     def __init__(self, revision: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[GoldenPartAudit, _Mapping]]] = ..., contaminated_from: _Optional[float] = ..., reach: _Optional[float] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GoldenPartAudit(_message.Message):
-    __slots__ = ("index", "name", "verdict", "reason", "left_out_score", "p_value", "suspicion", "z_score", "covered_share", "worst_patch", "nearest_index", "composition_z_score")
+    __slots__ = ("index", "name", "verdict", "reason", "left_out_score", "p_value", "suspicion", "z_score", "covered_share", "worst_patch", "nearest_index")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
@@ -149,7 +149,6 @@ class GoldenPartAudit(_message.Message):
     COVERED_SHARE_FIELD_NUMBER: _ClassVar[int]
     WORST_PATCH_FIELD_NUMBER: _ClassVar[int]
     NEAREST_INDEX_FIELD_NUMBER: _ClassVar[int]
-    COMPOSITION_Z_SCORE_FIELD_NUMBER: _ClassVar[int]
     index: int
     name: str
     verdict: GoldenPartVerdict
@@ -161,5 +160,4 @@ class GoldenPartAudit(_message.Message):
     covered_share: float
     worst_patch: _inspection_pb2.Box
     nearest_index: int
-    composition_z_score: float
-    def __init__(self, index: _Optional[int] = ..., name: _Optional[str] = ..., verdict: _Optional[_Union[GoldenPartVerdict, str]] = ..., reason: _Optional[str] = ..., left_out_score: _Optional[float] = ..., p_value: _Optional[float] = ..., suspicion: _Optional[float] = ..., z_score: _Optional[float] = ..., covered_share: _Optional[float] = ..., worst_patch: _Optional[_Union[_inspection_pb2.Box, _Mapping]] = ..., nearest_index: _Optional[int] = ..., composition_z_score: _Optional[float] = ...) -> None: ...
+    def __init__(self, index: _Optional[int] = ..., name: _Optional[str] = ..., verdict: _Optional[_Union[GoldenPartVerdict, str]] = ..., reason: _Optional[str] = ..., left_out_score: _Optional[float] = ..., p_value: _Optional[float] = ..., suspicion: _Optional[float] = ..., z_score: _Optional[float] = ..., covered_share: _Optional[float] = ..., worst_patch: _Optional[_Union[_inspection_pb2.Box, _Mapping]] = ..., nearest_index: _Optional[int] = ...) -> None: ...

@@ -124,11 +124,8 @@ class _Evaluation:
                 yield shots, seed
 
     def _resolve(self, category: LabelledCategory) -> _Model:
-        """Fit two golden parts for nothing but the answer: the server alone knows its defaults, and names no digest of an idle backbone.
-
-        Two for an ensemble, which takes no fewer.
-        """
-        count = 2 if self._plan.recipe.detector is Detector.ENSEMBLE else 1
+        """Fit a part or two for nothing but the answer: the server alone knows its defaults, and names no digest of an idle backbone."""
+        count = 2 if self._plan.recipe.detector is Detector.ENSEMBLE else 1  # an ensemble leaves one out
         with throwaway_category(self._client) as name:
             revision = self._client.fit(name, named_images(category.train[:count]), recipe=self._plan.recipe, stage_only=True).revision
         return _Model(digest_of(revision.recipe), revision.backbone_digest)

@@ -112,7 +112,6 @@ def _part_to_pb(audited: AuditedPart) -> pb.GoldenPartAudit:
         p_value=audit.p_value,
         suspicion=evidence.suspicion,
         z_score=audit.z_score,
-        composition_z_score=audit.composition_z_score,
         covered_share=evidence.covered_share,
         worst_patch=inspection_pb2.Box(x_px=box[0], y_px=box[1], width_px=box[2], height_px=box[3]),
         nearest_index=evidence.nearest,
@@ -123,19 +122,14 @@ def reason_of(audited: AuditedPart) -> str:
     """Return why a golden part has its verdict, in words."""
     x, y, width, height = audited.box
     audit = audited.audit
-    if audit.verdict is AuditVerdict.CONTAMINATED and audit.patch_z_score < CONTAMINATED_FROM:
-        return (
-            "shows more of some things and less of others than the other parts do, with nothing strange in any place: "
-            f"{audit.composition_z_score:.1f} robust standard deviations above the median part; is something missing or too many?"
-        )
     if audit.verdict is AuditVerdict.CONTAMINATED:
         return (
             f"has something at {x},{y} ({width} x {height} px) that hardly any other part has, the nearest being {audited.nearest_name!r}: "
-            f"{audit.patch_z_score:.1f} robust standard deviations above the median part; look whether it shows a defect"
+            f"{audit.z_score:.1f} robust standard deviations above the median part; look whether it shows a defect"
         )
     if audit.verdict is AuditVerdict.REDUNDANT:
         return "every patch of it is covered by parts that stay; without it the bank would cover the same"
-    return f"{audit.patch_z_score:.1f} robust standard deviations from the median part"
+    return f"{audit.z_score:.1f} robust standard deviations from the median part"
 
 
 async def _frames(requests: AsyncIterator[pb.SuggestFramesRequest], announced: int) -> AsyncIterator[NamedPicture]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from goldenpart.server.errors import FailedPreconditionError
 from goldenpart.server.registry.manifest import GoldenPart
@@ -18,7 +17,6 @@ from goldenpart.server.runtime.executor import DeviceExecutor
 from goldenpart.server.runtime.loaded import LoadedRevision, LoadedRevisions
 from goldenpart.server.vision.audit import LEAST_PARTS, PartAudit, PartComparison, PartEvidence, judge_parts
 from goldenpart.server.vision.bank import Bank
-from goldenpart.server.vision.composition import coarsest_columns, compositions, unlikeness
 from goldenpart.server.vision.coverage import coreset_reach, reach_of
 from goldenpart.server.vision.features import Vectors, extract_tokens, to_vectors
 from goldenpart.server.vision.fitting import Progress, Shown, Stage
@@ -101,14 +99,12 @@ class GoldenAuditor:
             vectors.append(await self._executor.run_slice(partial(_embed, loaded, shown[-1])))
             yield Progress(Stage.EMBEDDING, index + 1, count)
         reach = await self._executor.run_slice(partial(_reach, loaded))
-        upright = [views[0] for views in vectors]
-        unlike = await asyncio.get_running_loop().run_in_executor(self._pool, _unlikeness, loaded, upright)  # no work for the device
         evidence: list[PartEvidence] = []
         everything = [np.concatenate(views) for views in vectors]
         for index in range(count):
             comparison = PartComparison(index, vectors[index][0], everything, loaded.detector.recipe, reach, loaded.backbone.device)
             await self._run(comparison.steps())
-            evidence.append(comparison.evidence(float(unlike[index])))
+            evidence.append(comparison.evidence())
             yield Progress(Stage.COMPARING, index + 1, count)
         parts = tuple(_describe(loaded, index, shown[index], evidence[index], audit) for index, audit in enumerate(judge_parts(evidence)))
         yield AuditResult(loaded.revision, parts, reach, _warnings(count))
@@ -132,14 +128,6 @@ def _embed(revision: LoadedRevision, shown: Shown) -> list[Vectors]:
     centre = revision.detector.content.centre if isinstance(revision.detector, Bank) else None
     tokens = (extract_tokens(revision.backbone, [view.pixels], recipe.layers)[0] for view in shown)
     return [to_vectors(grid, view, recipe, centre) for grid, view in zip(tokens, shown, strict=True)]
-
-
-def _unlikeness(revision: LoadedRevision, upright: list[Vectors]) -> npt.NDArray[np.float64]:
-    """Compare what the parts are made of; too few to tell are all alike."""
-    if len(upright) < LEAST_PARTS:
-        return np.zeros(len(upright))
-    columns = coarsest_columns(revision.backbone, revision.detector.recipe.layers)
-    return unlikeness(compositions([vectors[:, columns] for vectors in upright]))
 
 
 def _reach(revision: LoadedRevision) -> float:

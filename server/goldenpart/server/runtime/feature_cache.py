@@ -109,11 +109,6 @@ class RememberingBackbone:
         """See `Backbone.device`."""
         return self._backbone.device
 
-    @property
-    def default_layers(self) -> tuple[int, ...]:
-        """See `Backbone.default_layers`."""
-        return self._backbone.default_layers
-
     def dimension(self, layers: tuple[int, ...] = ()) -> int:
         """See `Backbone.dimension`."""
         return self._backbone.dimension(layers)

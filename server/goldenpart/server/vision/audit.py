@@ -3,8 +3,8 @@
 A defective golden part finds its own defect in the bank, and a second one with a like defect would hide it even if the part itself is left
 out. So a patch counts as normal only if several *different* golden parts have something like it: it is measured by its mean distance to the
 three nearest parts. Statistic and limit were chosen by measurement (artifacts/reports/golden_audit.md). Distances are
-plain: dividing them by what is usual around a patch, as inspection does, helped one category and harmed another in a trial.
-What leaves no strange patch, like something missing, is looked for in what a part is made of (`composition`).
+plain: dividing them by what is usual around a patch, as inspection does, helped one category and harmed another in a trial,
+and so did comparing how often kinds of patches occur.
 """
 
 from __future__ import annotations
@@ -26,9 +26,6 @@ FIRST_PART, LAST_PART = 1, 3
 """A patch is measured by its mean distance to the parts of these ranks, 1 = nearest."""
 WORST_SHARE = 0.0005
 """A part is as suspicious as this share of its patches, the most suspicious ones, is on average."""
-COMPOSITION_WEIGHT = 0.15
-"""What the z-score of a part's composition counts beside that of its patches. Little: it decides only where it is blatant, because good
-parts of some products differ in composition, too."""
 CONTAMINATED_FROM = 2.5
 """Robust z-score from which on a part is named contaminated."""
 LEAST_PARTS = 5
@@ -52,7 +49,6 @@ class PartEvidence:
 
     Attributes:
         suspicion: mean of its most suspicious patches' distances to the three nearest other parts.
-        unlikeness: of what it is made of, see `composition.unlikeness`.
         left_out_score: image score by the recipe against all patches of the others, distances not scaled locally.
         covered_by: (P, N) bool, which of its N patches lie within reach of which part; its own row is false.
         farthest: largest distance of its patches to the nearest other part.
@@ -61,7 +57,6 @@ class PartEvidence:
     """
 
     suspicion: float
-    unlikeness: float
     left_out_score: float
     covered_by: npt.NDArray[np.bool_]
     farthest: float
@@ -80,16 +75,12 @@ class PartAudit:
 
     Attributes:
         verdict: what it looks like.
-        z_score: how odd it is: the larger of the next and the weighted one after it, see `oddness`.
-        patch_z_score: robust z-score of its suspicion among all parts.
-        composition_z_score: robust z-score of its unlikeness; 0 with fewer than `LEAST_PARTS` parts.
-        p_value: (number of parts with at least its z-score) / (number of parts).
+        z_score: robust z-score of its suspicion among all parts.
+        p_value: (number of parts with at least its suspicion) / (number of parts).
     """
 
     verdict: AuditVerdict
     z_score: float
-    patch_z_score: float
-    composition_z_score: float
     p_value: float
 
 
@@ -127,8 +118,8 @@ class PartComparison:
             self._best = joined.topk(min(self._recipe.neighbours, joined.shape[1]), dim=1, largest=False).values
             yield done
 
-    def evidence(self, unlikeness: float) -> PartEvidence:
-        """Return what was found once `steps` is exhausted, with the unlikeness of the part."""
+    def evidence(self) -> PartEvidence:
+        """Return what was found once `steps` is exhausted."""
         assert self._best is not None, "steps come before evidence"
         nearest = np.stack(self._nearest)  # (P - 1, N)
         suspicions = patch_suspicions(nearest)
@@ -137,7 +128,6 @@ class PartComparison:
         covered[self._others] = nearest <= self._reach
         return PartEvidence(
             suspicion=mean_of_largest(suspicions, WORST_SHARE),
-            unlikeness=unlikeness,
             left_out_score=aggregate(self._best.mean(dim=1).cpu().numpy(), self._recipe),
             covered_by=covered,
             farthest=float(nearest.min(axis=0).max()),
@@ -174,21 +164,14 @@ def robust_z_scores(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def judge_parts(evidence: Sequence[PartEvidence]) -> tuple[PartAudit, ...]:
     """Name the parts that stand out, and those of the others that could go, all together, without leaving anything uncovered."""
+    suspicions = np.array([found.suspicion for found in evidence], np.float64)
+    z_scores = robust_z_scores(suspicions)
+    p_values = (suspicions[None, :] >= suspicions[:, None]).mean(axis=1)
     enough = len(evidence) >= LEAST_PARTS
-    suspicions, unlike = np.array([(found.suspicion, found.unlikeness) for found in evidence], np.float64).T
-    patches, compositions = robust_z_scores(suspicions), robust_z_scores(unlike)
-    z_scores = oddness(suspicions, compositions) if enough else patches
-    p_values = (z_scores[None, :] >= z_scores[:, None]).mean(axis=1)
     contaminated = {part for part in range(len(evidence)) if enough and z_scores[part] >= CONTAMINATED_FROM}
     redundant = removable_parts(evidence, contaminated)
     verdicts = [_verdict(part, contaminated, redundant) for part in range(len(evidence))]
-    figures = zip(verdicts, *np.stack([z_scores, patches, compositions, p_values]).tolist(), strict=True)
-    return tuple(PartAudit(*found) for found in figures)
-
-
-def oddness(suspicions: npt.NDArray[np.float64], composition_z_scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return what parts are ranked by, (P,): the worse of what their patches and their compositions say."""
-    return np.maximum(robust_z_scores(suspicions), COMPOSITION_WEIGHT * composition_z_scores)
+    return tuple(PartAudit(verdict, float(z), float(p)) for verdict, z, p in zip(verdicts, z_scores, p_values, strict=True))
 
 
 def removable_parts(evidence: Sequence[PartEvidence], without: set[int]) -> set[int]:

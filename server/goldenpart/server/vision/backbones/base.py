@@ -39,10 +39,6 @@ class Backbone(Protocol):
     def device(self) -> torch.device:
         """Where the weights live."""
 
-    @property
-    def default_layers(self) -> tuple[int, ...]:
-        """Layers that are read where none are asked for, in the order they are concatenated."""
-
     def dimension(self, layers: tuple[int, ...] = ()) -> int:
         """Length D of a token when the given layers are concatenated.
 

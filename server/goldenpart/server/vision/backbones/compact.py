@@ -88,11 +88,6 @@ class CompactBackbone:
         """Return where the weights live."""
         return self._device
 
-    @property
-    def default_layers(self) -> tuple[int, ...]:
-        """Return all three stages."""
-        return DEFAULT_LAYERS
-
     def dimension(self, layers: tuple[int, ...] = ()) -> int:
         """Sum the widths of the given stages (1 to 3; empty means all): 48, 96 and 192."""
         return sum(WIDTHS[layer - 1] for layer in _checked(layers))

@@ -96,11 +96,6 @@ class DinoV2Backbone:
         self._network.compute_in(torch_dtype(precision))
         self._network.to(self.device)
 
-    @property
-    def default_layers(self) -> tuple[int, ...]:
-        """Return the last block."""
-        return (self._network.config.blocks,)
-
     def dimension(self, layers: tuple[int, ...] = ()) -> int:
         """Length D of a token when the given blocks are concatenated.
 
