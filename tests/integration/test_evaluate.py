@@ -181,6 +181,13 @@ def test_every_detector_can_be_evaluated(client: Client, dataset: Path, detector
     assert [key.shots for key, _ in notes.finished_runs] == [2]
 
 
+def test_an_ensemble_skips_what_one_golden_part_cannot_do(client: Client, dataset: Path) -> None:
+    notes, recipe = Notes(), Recipe(resolution_px=64, coreset_vectors=500, detector=Detector.ENSEMBLE)
+    found = evaluate(client, Plan(dataset, shots=(1, 2), recipe=recipe, bootstrap=0), notes)
+    assert [run.key.shots for run in found.runs] == [2]
+    assert [(skipped.shots, skipped.why) for skipped in found.skipped] == [(1, "an ensemble learns from at least 2 golden parts, not 1")]
+
+
 def test_reused_features_give_the_same_figures_and_no_times(
     server_process: ServerProcess, client: Client, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

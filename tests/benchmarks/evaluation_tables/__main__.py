@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tests.benchmarks.evaluation_tables.rates import measure_rates
 from tests.benchmarks.evaluation_tables.tables import render
-from tests.benchmarks.evaluation_tables.variants import VARIANTS
+from tests.benchmarks.evaluation_tables.variants import SHOTS, VARIANTS
 
 from goldenpart.client import Client
 from goldenpart.client.demo.process import ServerProcess
@@ -51,7 +51,7 @@ def evaluate(name: str, address: str, options: argparse.Namespace) -> None:
     command = [str(Path(sys.executable).with_name("goldenpart"))]
     command += ["evaluate", str(options.data), "--server", address, "--report", str(options.out / name), "--reuse-features"]
     command += [word for category in options.categories for word in ("--category", category)]
-    command += ["--shots", variant.shots, "--seeds", options.seeds, *variant.knobs]
+    command += ["--shots", SHOTS, "--seeds", options.seeds, *variant.knobs]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_SHOTS = "1,2,4,8,16"  # an ensemble leaves golden parts out, so it needs two
+SHOTS = "1,2,4,8,16"
+"""Numbers of golden parts."""
 _COMMON = ("--set", "resolution_px=256", "--set", "resize=stretch")  # the Gaussian needs pictures of one shape; the autoencoder, time
 
 
@@ -14,24 +15,22 @@ class Variant:
 
     Attributes:
         title: for people.
-        shots: numbers of golden parts.
         knobs: arguments of ``goldenpart evaluate``.
     """
 
     title: str
-    shots: str
     knobs: tuple[str, ...] = ()
 
 
 VARIANTS = {
-    "default": Variant("preset `default`", _SHOTS),
-    "seed": Variant("preset `seed` (the notebook's settings)", _SHOTS, ("--preset", "seed")),
-    "bank": Variant("bank, greedy coreset", _SHOTS, _COMMON),
-    "plain": Variant("bank without local scale", _SHOTS, (*_COMMON, "--set", "local_scale_neighbours=0")),
-    "random": Variant("bank, random coreset of as many vectors", _SHOTS, (*_COMMON, "--set", "coreset=random")),
-    "gaussian": Variant("Gaussian per place (PaDiM)", _SHOTS, (*_COMMON, "--set", "detector=gaussian")),
-    "subspace": Variant("principal subspace", _SHOTS, (*_COMMON, "--set", "detector=subspace")),
-    "ensemble": Variant("ensemble of bank and subspace", _SHOTS.removeprefix("1,"), (*_COMMON, "--set", "detector=ensemble")),
-    "autoencoder": Variant("convolutional autoencoder", _SHOTS, (*_COMMON, "--set", "detector=autoencoder")),
+    "default": Variant("preset `default`"),
+    "seed": Variant("preset `seed` (the notebook's settings)", ("--preset", "seed")),
+    "bank": Variant("bank, greedy coreset", _COMMON),
+    "plain": Variant("bank without local scale", (*_COMMON, "--set", "local_scale_neighbours=0")),
+    "random": Variant("bank, random coreset of as many vectors", (*_COMMON, "--set", "coreset=random")),
+    "gaussian": Variant("Gaussian per place (PaDiM)", (*_COMMON, "--set", "detector=gaussian")),
+    "subspace": Variant("principal subspace", (*_COMMON, "--set", "detector=subspace")),
+    "ensemble": Variant("ensemble of bank and subspace", (*_COMMON, "--set", "detector=ensemble")),
+    "autoencoder": Variant("convolutional autoencoder", (*_COMMON, "--set", "detector=autoencoder")),
 }
 PRESETS = ("default", "seed")

@@ -123,11 +123,15 @@ class _Evaluation:
             for seed in self._plan.seeds if shots is not None else self._plan.seeds[:1]:
                 yield shots, seed
 
+    @property
+    def _least_golden(self) -> int:
+        return 2 if self._plan.recipe.detector is Detector.ENSEMBLE else 1  # an ensemble leaves one out
+
     def _resolve(self, category: LabelledCategory) -> _Model:
         """Fit a part or two for nothing but the answer: the server alone knows its defaults, and names no digest of an idle backbone."""
-        count = 2 if self._plan.recipe.detector is Detector.ENSEMBLE else 1  # an ensemble leaves one out
+        parts = named_images(category.train[: self._least_golden])
         with throwaway_category(self._client) as name:
-            revision = self._client.fit(name, named_images(category.train[:count]), recipe=self._plan.recipe, stage_only=True).revision
+            revision = self._client.fit(name, parts, recipe=self._plan.recipe, stage_only=True).revision
         return _Model(digest_of(revision.recipe), revision.backbone_digest)
 
     def _digest(self, category: LabelledCategory) -> CategoryDigests:
@@ -159,6 +163,8 @@ class _Evaluation:
         protocol = self._plan.protocol
         protocol = replace(protocol, calibration_images=min(protocol.calibration_images, limits.calibration_images))
         draw = protocol.draw(category, pixels, shots, seed)
+        if len(draw.golden) < self._least_golden:
+            raise NotEvaluableError(f"an ensemble learns from at least {self._least_golden} golden parts, not {len(draw.golden)}")
         if len(draw.golden) > limits.golden_parts:
             raise NotEvaluableError(f"{len(draw.golden)} golden parts are more than the server takes in one Fit ({limits.golden_parts})")
         return draw
