@@ -30,6 +30,7 @@ from goldenpart.client import (
     Verdict,
 )
 from goldenpart.client.cli import main
+from goldenpart.client.parts import Defect, draw_flange
 from goldenpart.v1 import curation_pb2, curation_pb2_grpc
 
 SEED, CATEGORY = 71, "curated"
@@ -156,6 +157,18 @@ def test_the_audit_names_what_does_not_belong(client: Client, category: str) -> 
         assert row - box.height_px <= box.y_px <= row + 24
     assert {progress.stage for progress in stages} == {OnboardingStage.EMBEDDING, OnboardingStage.COMPARING}
     assert len(stages) == 16
+
+
+def test_parts_that_lie_alike_are_compared_place_by_place(client: Client) -> None:
+    rng = np.random.default_rng(1)
+    parts = [NamedImage(f"good-{number}", draw_flange(rng).image) for number in range(8)]
+    parts += [NamedImage(f"bad-{number}", draw_flange(rng, Defect.MISSING_HOLE).image) for number in range(2)]
+    made = client.fit(CATEGORY, parts, recipe=Recipe(resolution_px=256), stage_only=True).revision
+    audit = client.audit_golden_parts(CATEGORY, revision=made.revision)
+    client.delete_category(CATEGORY)
+    assert audit.lie_alike
+    assert {part.name for part in audit.suspects[:2]} == {"bad-0", "bad-1"}
+    assert "that hardly any other part has there" in audit.suspects[0].reason
 
 
 def test_a_repeated_golden_part_is_redundant(client: Client, category: str) -> None:

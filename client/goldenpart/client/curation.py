@@ -114,6 +114,7 @@ class GoldenAudit:
         contaminated_from: Robust z-score from which on a part is named contaminated.
         reach: Distance up to which a patch counts as covered by the other parts.
         warnings: What a careful engineer should know.
+        lie_alike: The parts were laid over each other and compared place by place.
     """
 
     revision: str
@@ -121,6 +122,7 @@ class GoldenAudit:
     contaminated_from: float
     reach: float
     warnings: tuple[str, ...]
+    lie_alike: bool = False
 
     @property
     def suspects(self) -> tuple[GoldenPartAudit, ...]:

@@ -60,6 +60,7 @@ def golden_audit(message: curation_pb2.AuditGoldenPartsResult) -> curation.Golde
         contaminated_from=message.contaminated_from,
         reach=message.reach,
         warnings=tuple(message.warnings),
+        lie_alike=message.lie_alike,
     )
 
 

@@ -123,18 +123,20 @@ class AuditGoldenPartsResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[_onboarding_pb2.OnboardingProgress, _Mapping]] = ..., result: _Optional[_Union[AuditGoldenPartsResult, _Mapping]] = ...) -> None: ...
 
 class AuditGoldenPartsResult(_message.Message):
-    __slots__ = ("revision", "parts", "contaminated_from", "reach", "warnings")
+    __slots__ = ("revision", "parts", "contaminated_from", "reach", "warnings", "lie_alike")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     PARTS_FIELD_NUMBER: _ClassVar[int]
     CONTAMINATED_FROM_FIELD_NUMBER: _ClassVar[int]
     REACH_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    LIE_ALIKE_FIELD_NUMBER: _ClassVar[int]
     revision: str
     parts: _containers.RepeatedCompositeFieldContainer[GoldenPartAudit]
     contaminated_from: float
     reach: float
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, revision: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[GoldenPartAudit, _Mapping]]] = ..., contaminated_from: _Optional[float] = ..., reach: _Optional[float] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    lie_alike: bool
+    def __init__(self, revision: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[GoldenPartAudit, _Mapping]]] = ..., contaminated_from: _Optional[float] = ..., reach: _Optional[float] = ..., warnings: _Optional[_Iterable[str]] = ..., lie_alike: bool = ...) -> None: ...
 
 class GoldenPartAudit(_message.Message):
     __slots__ = ("index", "name", "verdict", "reason", "left_out_score", "p_value", "suspicion", "z_score", "covered_share", "worst_patch", "nearest_index")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import stats
 from tests.benchmarks.evaluation_tables.rates import Realised
 from tests.benchmarks.evaluation_tables.variants import PRESETS, VARIANTS
 
@@ -125,6 +126,16 @@ def _rates(found: Sequence[Realised]) -> Iterator[str]:
         judged = [one for one in ones if not one.refused]
         within = f"{sum(one.rejected / one.good <= one.upper_95 for one in judged)} of {len(judged)}" if judged else "-"
         yield "| " + " | ".join([f"{rate:.0%}", str(normals), *cells, within]) + " |"
+    judged = [one for one in found if not one.refused]
+    above = [one for one in judged if one.rejected / one.good > one.upper_95]
+    yield ""
+    yield f"{len(judged) - len(above)} of {len(judged)} lie within their bound, which 95 of 100 should."
+    for one in above:
+        chance = stats.binom.sf(one.rejected - 1, one.good, one.upper_95)
+        yield (
+            f"Above: {one.rate:.0%}, n = {one.normals}, seed {one.seed}, {one.rejected} of {one.good} rejected; if the true rate were the "
+            f"bound itself, {one.upper_95:.3f}, so many or more would be rejected with probability {chance:.2f}."
+        )
 
 
 def _shown(spread: Spread | None) -> str:

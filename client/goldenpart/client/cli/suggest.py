@@ -81,4 +81,5 @@ def _audit_table(audit: GoldenAudit) -> Table:
         word, style = _VERDICTS.get(part.verdict, (str(part.verdict), ""))
         score, covered = f"{part.left_out_score:.4g}", f"{100 * part.covered_share:.0f} %"
         rows.add_row(Text(part.name), Text(word, style), score, f"{part.p_value:.2g}", covered, part.reason)
+    rows.caption = "The parts lie alike: compared place by place." if audit.lie_alike else "Compared patch by patch, wherever they lie."
     return rows

@@ -80,9 +80,14 @@ def suggest_result_to_pb(result: SuggestResult) -> pb.SuggestFramesResult:
 
 def audit_result_to_pb(result: AuditResult) -> pb.AuditGoldenPartsResult:
     """Write an audit."""
-    parts = [_part_to_pb(part) for part in result.parts]
+    parts = [_part_to_pb(part, lie_alike=result.lie_alike) for part in result.parts]
     return pb.AuditGoldenPartsResult(
-        revision=result.revision, parts=parts, contaminated_from=CONTAMINATED_FROM, reach=result.reach, warnings=result.warnings
+        revision=result.revision,
+        parts=parts,
+        contaminated_from=CONTAMINATED_FROM,
+        reach=result.reach,
+        warnings=result.warnings,
+        lie_alike=result.lie_alike,
     )
 
 
@@ -101,30 +106,31 @@ def _suggestion_to_pb(suggestion: Suggestion) -> pb.Suggestion:
     )
 
 
-def _part_to_pb(audited: AuditedPart) -> pb.GoldenPartAudit:
+def _part_to_pb(audited: AuditedPart, *, lie_alike: bool) -> pb.GoldenPartAudit:
     evidence, audit, box = audited.evidence, audited.audit, audited.box
     return pb.GoldenPartAudit(
         index=audited.part.index,
         name=audited.part.name,
         verdict=f"GOLDEN_PART_VERDICT_{audit.verdict.name}",
-        reason=reason_of(audited),
+        reason=reason_of(audited, lie_alike=lie_alike),
         left_out_score=evidence.left_out_score,
         p_value=audit.p_value,
-        suspicion=evidence.suspicion,
+        suspicion=audit.suspicion,
         z_score=audit.z_score,
         covered_share=evidence.covered_share,
         worst_patch=inspection_pb2.Box(x_px=box[0], y_px=box[1], width_px=box[2], height_px=box[3]),
-        nearest_index=evidence.nearest,
+        nearest_index=audit.nearest,
     )
 
 
-def reason_of(audited: AuditedPart) -> str:
+def reason_of(audited: AuditedPart, *, lie_alike: bool) -> str:
     """Return why a golden part has its verdict, in words."""
     x, y, width, height = audited.box
     audit = audited.audit
     if audit.verdict is AuditVerdict.CONTAMINATED:
         return (
-            f"has something at {x},{y} ({width} x {height} px) that hardly any other part has, the nearest being {audited.nearest_name!r}: "
+            f"has something at {x},{y} ({width} x {height} px) that hardly any other part has{' there' if lie_alike else ''}, "
+            f"the nearest being {audited.nearest_name!r}: "
             f"{audit.z_score:.1f} robust standard deviations above the median part; look whether it shows a defect"
         )
     if audit.verdict is AuditVerdict.REDUNDANT:

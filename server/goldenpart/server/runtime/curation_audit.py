@@ -15,13 +15,15 @@ from goldenpart.server.registry.manifest import GoldenPart
 from goldenpart.server.registry.store import Store
 from goldenpart.server.runtime.executor import DeviceExecutor
 from goldenpart.server.runtime.loaded import LoadedRevision, LoadedRevisions
-from goldenpart.server.vision.audit import LEAST_PARTS, PartAudit, PartComparison, PartEvidence, judge_parts
+from goldenpart.server.vision.audit import LEAST_PARTS, PartAudit, judge_parts
+from goldenpart.server.vision.audit_comparison import PartComparison, PartEvidence, PartPatches
 from goldenpart.server.vision.bank import Bank
 from goldenpart.server.vision.coverage import coreset_reach, reach_of
-from goldenpart.server.vision.features import Vectors, extract_tokens, to_vectors
+from goldenpart.server.vision.features import extract_tokens, to_vectors
 from goldenpart.server.vision.fitting import Progress, Shown, Stage
 from goldenpart.server.vision.image import EncodedImage, decode
 from goldenpart.server.vision.preparation import prepare
+from goldenpart.server.vision.registration import upright_places
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,12 +52,14 @@ class AuditResult:
     Attributes:
         revision: its number.
         parts: in order.
+        lie_alike: parts were laid over each other and compared place by place.
         reach: distance up to which a patch counts as covered.
         warnings: what a careful engineer should know.
     """
 
     revision: str
     parts: tuple[AuditedPart, ...]
+    lie_alike: bool
     reach: float
     warnings: tuple[str, ...]
 
@@ -93,21 +97,21 @@ class GoldenAuditor:
                 f"Revision {loaded.revision} of {category} has {count} golden part; an audit compares at least 2, better {LEAST_PARTS}."
             )
         shown: list[Shown] = []
-        vectors: list[list[Vectors]] = []
+        patches: list[PartPatches] = []
         for index in range(count):
             shown.append(await self._show(loaded, index))
-            vectors.append(await self._executor.run_slice(partial(_embed, loaded, shown[-1])))
+            patches.append(await self._executor.run_slice(partial(_embed, loaded, shown[-1])))
             yield Progress(Stage.EMBEDDING, index + 1, count)
         reach = await self._executor.run_slice(partial(_reach, loaded))
         evidence: list[PartEvidence] = []
-        everything = [np.concatenate(views) for views in vectors]
         for index in range(count):
-            comparison = PartComparison(index, vectors[index][0], everything, loaded.detector.recipe, reach, loaded.backbone.device)
+            comparison = PartComparison(index, patches, loaded.detector.recipe, reach, loaded.backbone.device)
             await self._run(comparison.steps())
             evidence.append(comparison.evidence())
             yield Progress(Stage.COMPARING, index + 1, count)
-        parts = tuple(_describe(loaded, index, shown[index], evidence[index], audit) for index, audit in enumerate(judge_parts(evidence)))
-        yield AuditResult(loaded.revision, parts, reach, _warnings(count))
+        judged = await asyncio.to_thread(judge_parts, evidence)
+        parts = tuple(_describe(loaded, index, shown[index], evidence[index], audit) for index, audit in enumerate(judged.parts))
+        yield AuditResult(loaded.revision, parts, judged.lie_alike, reach, _warnings(count))
 
     async def _show(self, revision: LoadedRevision, index: int) -> Shown:
         data, _ = await asyncio.to_thread(self._store.golden_image, revision.category, revision.revision, index)
@@ -123,11 +127,13 @@ def _prepare(revision: LoadedRevision, data: bytes) -> Shown:
     return tuple(prepare(image, recipe, revision.backbone.patch_size, revision.mask, angle) for angle in recipe.angles_deg)
 
 
-def _embed(revision: LoadedRevision, shown: Shown) -> list[Vectors]:
+def _embed(revision: LoadedRevision, shown: Shown) -> PartPatches:
     recipe = revision.detector.recipe
     centre = revision.detector.content.centre if isinstance(revision.detector, Bank) else None
     tokens = (extract_tokens(revision.backbone, [view.pixels], recipe.layers)[0] for view in shown)
-    return [to_vectors(grid, view, recipe, centre) for grid, view in zip(tokens, shown, strict=True)]
+    vectors = [to_vectors(grid, view, recipe, centre) for grid, view in zip(tokens, shown, strict=True)]
+    places = [upright_places(view, angle) for view, angle in zip(shown, recipe.angles_deg, strict=True)]
+    return PartPatches(np.concatenate(vectors), np.concatenate(places), len(vectors[0]))
 
 
 def _reach(revision: LoadedRevision) -> float:
@@ -140,9 +146,9 @@ def _reach(revision: LoadedRevision) -> float:
 
 def _describe(revision: LoadedRevision, index: int, shown: Shown, evidence: PartEvidence, audit: PartAudit) -> AuditedPart:
     upright = shown[0]
-    place = int(np.flatnonzero(upright.inspected)[evidence.worst])
+    place = int(np.flatnonzero(upright.inspected)[audit.worst])
     row, column = divmod(place, upright.inspected.shape[1])
-    nearest = revision.golden_parts[evidence.nearest].name
+    nearest = revision.golden_parts[audit.nearest].name
     return AuditedPart(revision.golden_parts[index], evidence, audit, nearest, upright.geometry.patch_box(row, column))
 
 

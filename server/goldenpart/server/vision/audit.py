@@ -2,35 +2,38 @@
 
 A defective golden part finds its own defect in the bank, and a second one with a like defect would hide it even if the part itself is left
 out. So a patch counts as normal only if several *different* golden parts have something like it: it is measured by its mean distance to the
-three nearest parts. Statistic and limit were chosen by measurement (artifacts/reports/golden_audit.md). Distances are
-plain: dividing them by what is usual around a patch, as inspection does, helped one category and harmed another in a trial,
-and so did comparing how often kinds of patches occur.
+three nearest parts.
+
+Where parts can be laid over each other, a patch is compared with what the others show *at the same place*, as RegAD does (Huang et al.,
+ECCV 2022): only so does a missing hole stand out, since plain metal is nothing new. That distance is divided by what is usual there, the
+median of what the others have at their places, but no less than the median of all places: a worn edge may differ, a flat face may not.
+Where parts cannot be laid over each other, plain distances count. Statistic and limits were chosen by measurement
+(artifacts/reports/golden_audit.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
-import torch
+from scipy.spatial import KDTree
 
-from goldenpart.server.vision.coverage import Distances, distances_between
-from goldenpart.server.vision.features import Vectors
-from goldenpart.server.vision.recipe import Recipe
-from goldenpart.server.vision.scoring import aggregate
+from goldenpart.server.vision.audit_comparison import PartEvidence
+from goldenpart.server.vision.coverage import Distances
 
-FIRST_PART, LAST_PART = 1, 3
-"""A patch is measured by its mean distance to the parts of these ranks, 1 = nearest."""
 WORST_SHARE = 0.0005
 """A part is as suspicious as this share of its patches, the most suspicious ones, is on average."""
+LIE_ALIKE_FROM, LIE_ALIKE_SHARE = 0.65, 0.9
+"""Parts lie alike when this share of their pairs agree on this share of their matches or more."""
 CONTAMINATED_FROM = 2.5
 """Robust z-score from which on a part is named contaminated."""
 LEAST_PARTS = 5
 """Fewer parts cannot tell which of them is the odd one."""
 
+_LEAST_DISTANCE = float(np.finfo(np.float32).tiny)
 _NORMAL_IQR = 1.349  # interquartile range of the standard normal distribution
 _LEAST_SPREAD = 0.02  # of the median; equal parts must not make a trifle stand out
 
@@ -43,110 +46,38 @@ class AuditVerdict(StrEnum):
     REDUNDANT = "redundant"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PartEvidence:
-    """One golden part compared with all others.
-
-    Attributes:
-        suspicion: mean of its most suspicious patches' distances to the three nearest other parts.
-        left_out_score: image score by the recipe against all patches of the others, distances not scaled locally.
-        covered_by: (P, N) bool, which of its N patches lie within reach of which part; its own row is false.
-        farthest: largest distance of its patches to the nearest other part.
-        worst: place of the most suspicious patch among the inspected ones, in row-major order.
-        nearest: the part that is nearest there.
-    """
-
-    suspicion: float
-    left_out_score: float
-    covered_by: npt.NDArray[np.bool_]
-    farthest: float
-    worst: int
-    nearest: int
-
-    @property
-    def covered_share(self) -> float:
-        """Share of its patches that another part covers."""
-        return float(self.covered_by.any(axis=0).mean())
-
-
 @dataclass(frozen=True, slots=True)
 class PartAudit:
     """The verdict on a golden part.
 
     Attributes:
         verdict: what it looks like.
+        suspicion: mean of its most suspicious patches, distances or, where parts lie alike, multiples of what is usual at their place.
         z_score: robust z-score of its suspicion among all parts.
         p_value: (number of parts with at least its suspicion) / (number of parts).
+        worst: place of the most suspicious patch among the inspected ones, in row-major order.
+        nearest: the part that is nearest there.
     """
 
     verdict: AuditVerdict
+    suspicion: float
     z_score: float
     p_value: float
+    worst: int
+    nearest: int
 
 
-class PartComparison:
-    """Compares one golden part with the others, part by part. Device executor thread only.
+@dataclass(frozen=True, slots=True)
+class SetAudit:
+    """The verdict on all golden parts.
 
-    Args:
-        part: its place.
-        upright: (N, D) float32, its inspected patches unrotated.
-        parts: (M, D) float32 of every part in order, all angles; its own are not looked at. At least two.
-        recipe: metric, neighbours and aggregate.
-        reach: distance up to which a patch counts as covered.
-        device: where distances are computed.
+    Attributes:
+        lie_alike: parts were laid over each other and compared place by place.
+        parts: in order.
     """
 
-    def __init__(self, part: int, upright: Vectors, parts: Sequence[Vectors], recipe: Recipe, reach: float, device: torch.device) -> None:
-        self._part = part
-        self._upright = upright
-        self._parts = parts
-        self._recipe = recipe
-        self._reach = reach
-        self._device = device
-        self._others = [other for other in range(len(parts)) if other != part]
-        self._nearest: list[Distances] = []
-        self._best: torch.Tensor | None = None
-
-    def steps(self) -> Iterator[int]:
-        """Compare; yields the number of other parts done after each."""
-        for done, other in enumerate(self._others, 1):
-            distances = distances_between(self._upright, self._parts[other], self._recipe.metric, self._device)  # (N, M)
-            count = min(self._recipe.neighbours, distances.shape[1])
-            best = distances.topk(count, dim=1, largest=False).values if count > 1 else distances.min(dim=1, keepdim=True).values  # (N, k)
-            self._nearest.append(best[:, 0].cpu().numpy())
-            joined = best if self._best is None else torch.cat([self._best, best], dim=1)
-            self._best = joined.topk(min(self._recipe.neighbours, joined.shape[1]), dim=1, largest=False).values
-            yield done
-
-    def evidence(self) -> PartEvidence:
-        """Return what was found once `steps` is exhausted."""
-        assert self._best is not None, "steps come before evidence"
-        nearest = np.stack(self._nearest)  # (P - 1, N)
-        suspicions = patch_suspicions(nearest)
-        worst = int(suspicions.argmax())
-        covered = np.zeros((len(self._parts), len(self._upright)), np.bool_)
-        covered[self._others] = nearest <= self._reach
-        return PartEvidence(
-            suspicion=mean_of_largest(suspicions, WORST_SHARE),
-            left_out_score=aggregate(self._best.mean(dim=1).cpu().numpy(), self._recipe),
-            covered_by=covered,
-            farthest=float(nearest.min(axis=0).max()),
-            worst=worst,
-            nearest=self._others[int(nearest[:, worst].argmin())],
-        )
-
-
-def patch_suspicions(nearest: Distances, first: int = FIRST_PART, last: int = LAST_PART) -> Distances:
-    """Return how unlike several parts each patch is, (N,) float32.
-
-    Args:
-        nearest: (P, N) float32, distance of each patch to each of P other parts.
-        first: rank of the first part that counts, 1 = nearest.
-        last: rank of the last one; with fewer parts, of the last there is.
-    """
-    ranked = np.sort(nearest, axis=0)
-    stop = min(last, len(ranked))
-    return np.asarray(ranked[min(first - 1, stop - 1) : stop].mean(axis=0), np.float32)
+    lie_alike: bool
+    parts: tuple[PartAudit, ...]
 
 
 def mean_of_largest(values: Distances, share: float) -> float:
@@ -162,16 +93,61 @@ def robust_z_scores(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray((values - median) / spread, np.float64)
 
 
-def judge_parts(evidence: Sequence[PartEvidence]) -> tuple[PartAudit, ...]:
+def lie_alike(agreements: Sequence[float]) -> bool:
+    """Return whether parts can be laid over each other, given the agreement of every pair."""
+    return float(np.quantile(agreements, 1 - LIE_ALIKE_SHARE)) >= LIE_ALIKE_FROM
+
+
+def multiples_of_usual(unlike: Distances, elsewhere: Sequence[Distances], least: float) -> Distances:
+    """Return how much more unlike the others a part's patches are than is usual at their place, (N,) float32.
+
+    Args:
+        unlike: (N,) float32, see `PatchEvidence`.
+        elsewhere: (N,) float32 each, the same of each other part's patches at the same places.
+        least: what is usual is no less.
+    """
+    usual: Distances = np.maximum(np.median(np.stack(elsewhere), axis=0), np.float32(max(least, _LEAST_DISTANCE)))
+    return unlike / usual
+
+
+def judge_parts(evidence: Sequence[PartEvidence]) -> SetAudit:
     """Name the parts that stand out, and those of the others that could go, all together, without leaving anything uncovered."""
-    suspicions = np.array([found.suspicion for found in evidence], np.float64)
+    alike = lie_alike([one.agreement for found in evidence for one in found.registrations.values()])
+    compared = [found.in_place if alike else found.anywhere for found in evidence]
+    patches = _in_place(evidence) if alike else [found.unlike for found in compared]
+    suspicions = np.array([mean_of_largest(each, WORST_SHARE) for each in patches])
     z_scores = robust_z_scores(suspicions)
     p_values = (suspicions[None, :] >= suspicions[:, None]).mean(axis=1)
     enough = len(evidence) >= LEAST_PARTS
     contaminated = {part for part in range(len(evidence)) if enough and z_scores[part] >= CONTAMINATED_FROM}
     redundant = removable_parts(evidence, contaminated)
-    verdicts = [_verdict(part, contaminated, redundant) for part in range(len(evidence))]
-    return tuple(PartAudit(verdict, float(z), float(p)) for verdict, z, p in zip(verdicts, z_scores, p_values, strict=True))
+    worst = [int(each.argmax()) for each in patches]
+    return SetAudit(
+        alike,
+        tuple(
+            PartAudit(
+                verdict=_verdict(part, contaminated, redundant),
+                suspicion=float(suspicions[part]),
+                z_score=float(z_scores[part]),
+                p_value=float(p_values[part]),
+                worst=worst[part],
+                nearest=int(compared[part].likest[worst[part]]),
+            )
+            for part in range(len(evidence))
+        ),
+    )
+
+
+def _in_place(evidence: Sequence[PartEvidence]) -> list[Distances]:
+    """Compare the parts place by place."""
+    unlike = [found.in_place.unlike for found in evidence]
+    least = float(np.median(np.concatenate(unlike)))
+    trees = [KDTree(found.places) for found in evidence]
+    multiples = []
+    for found, own in zip(evidence, unlike, strict=True):
+        twins = ((other, trees[other].query(lies.carry(found.places))[1]) for other, lies in found.registrations.items())
+        multiples.append(multiples_of_usual(own, [unlike[other][places] for other, places in twins], least))
+    return multiples
 
 
 def removable_parts(evidence: Sequence[PartEvidence], without: set[int]) -> set[int]:
