@@ -131,6 +131,8 @@ def test_people_get_tables(goldenpart: CommandLine, onboarded: Run, pictures: Pa
     assert CATEGORY in goldenpart.done("categories", "list").stdout
     assert "ACTIVE" in goldenpart.done("revisions", "list", CATEGORY).stdout
     shown = goldenpart.done("revisions", "show", CATEGORY).stdout
+    active = json.loads(goldenpart.done("revisions", "list", CATEGORY, "--json").stdout)[0]["revision"]
+    assert goldenpart.done("revisions", "show", CATEGORY, active).stdout == shown
     assert [word for word in (first, "TOLERANCE_LIMIT", "resolution_px=64", "normally distributed") if word not in shown] == []
     assert "compact" in goldenpart.done("info").stdout
     run = goldenpart("inspect", CATEGORY, pictures / "bad")

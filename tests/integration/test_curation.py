@@ -266,6 +266,8 @@ def test_the_command_line_suggests_audits_and_sets_thresholds(
     assert run_command("suggest", category, "--audit") == 0
     assert "golden-5" in capsys.readouterr().out
     assert run_command("suggest", category, tmp_path / "light", "--audit") == 2
+    assert run_command("suggest", category, "--audit", "--count", 3) == 2
+    assert "leave --count 3 out" in capsys.readouterr().err
     assert run_command("threshold", category, "--apply") == 2
     assert "--reviewed-bad" in capsys.readouterr().err
     page = tmp_path / "what-if.html"
@@ -274,6 +276,7 @@ def test_the_command_line_suggests_audits_and_sets_thresholds(
     shown = capsys.readouterr()
     assert "◆" in shown.out
     assert "Only 4 defective parts" in shown.err
+    assert "plot written to" in shown.out
     assert "<polyline" in page.read_text()
     before = client.get_revision(category).revision
     assert run_command("threshold", category, *costs, "--apply", "--json") == 0
@@ -283,4 +286,5 @@ def test_the_command_line_suggests_audits_and_sets_thresholds(
     assert active.calibration is not None
     assert active.calibration.threshold == answer["best"]["threshold"] == answer["made"]["revision"]["calibration"]["threshold"]
     assert run_command("threshold", category, "--set", 50, "--stage") == 0
+    assert any(line.split()[:2] == ["set", "50"] for line in capsys.readouterr().out.splitlines()), "what it does is shown"
     assert client.get_revision(category).revision == active.revision

@@ -109,6 +109,10 @@ def test_the_command_measures_and_writes(
         ("CONFORMAL", False),
         ("LEAVE_ONE_OUT", True),
     ]
+    assert "stripes, all (30) shots: only 0 good images remain beside the golden parts" in err
+    checked = subprocess.run(["sha256sum", "--check", "--quiet", report / "manifests" / "stripes.sha256"], cwd=dataset, check=False)
+    assert checked.returncode == 0
+    assert len((report / "manifests" / "stripes.sha256").read_text().splitlines()) > len(found["runs"][0]["images"])
     for run in found["runs"]:
         check_run(run)
         assert all((report / image["heat_thumbnail"]).is_file() for image in run["images"])

@@ -58,6 +58,15 @@ def test_violations_are_named_in_one_line(canned: CannedServer) -> None:
     assert str(error) == "the recipe is wrong (recipe.neighbours: is 99; at most 50)"
 
 
+def test_what_is_said_of_a_field_already_is_not_said_again(canned: CannedServer) -> None:
+    text = "A rate of 0.05 cannot be promised."
+    violation = error_details_pb2.BadRequest.FieldViolation(field="threshold.false_reject_rate", description=text)
+    bad = error_details_pb2.BadRequest(field_violations=[violation])
+    info = error_details_pb2.ErrorInfo(reason="RATE_NOT_ATTAINABLE")
+    error = failing(canned, rich_status(code_pb2.INVALID_ARGUMENT, text, bad, info))
+    assert str(error) == f"{text} (threshold.false_reject_rate)"
+
+
 def test_wait_is_read_in_full(canned: CannedServer) -> None:
     retry = error_details_pb2.RetryInfo(retry_delay=Duration(seconds=2, nanos=500_000_000))
     assert failing(canned, rich_status(code_pb2.RESOURCE_EXHAUSTED, "slow down", retry)).retry_after_s == 2.5

@@ -136,8 +136,12 @@ def test_any_region_can_be_measured(width: int, height: int) -> None:
         (Region(0, 0, 9, 9, 81, 1.25, excess=1.25), "1.25x the limit, unlike any of 12 golden parts"),
         (Region(0, 0, 9, 9, 81, 0.93, excess=0.93), "0.93x the limit"),
         (
-            Region(0, 0, 9, 9, 81, 0.9, excess=1.125, zone="thread", limit=0.8, critical=True),
+            Region(0, 0, 9, 9, 81, 0.9, excess=1.125, zone="thread", limit=0.8, critical_excess=1.125),
             "in zone thread, 1.12x the limit of zone thread (0.8 of the threshold), unlike any of 12 golden parts",
+        ),
+        (
+            Region(0, 0, 9, 9, 81, 3.2, excess=3.2, zone="thread", limit=0.8, critical_excess=1.4),
+            "in zone thread, 3.2x the limit, 1.40x that of critical zone thread (0.8 of the threshold), unlike any of 12 golden parts",
         ),
         (
             Region(0, 0, 9, 9, 81, 1.5, excess=1.5, minimum_area_px=100),

@@ -138,6 +138,9 @@ def test_a_hot_place_elsewhere_does_not_hide_a_critical_one() -> None:
     judgement, message = judge(FAIL, heat, zones)
     assert judgement is FAIL
     assert message == "", "the score says the same"
+    (region,) = find_regions(heat, 1, failed=True, zones=zones)
+    assert region.excess == pytest.approx(9.0), "what is hottest counts, wherever it lies"
+    assert (region.zone, region.critical_excess) == ("seal", pytest.approx(1.0 / 0.8))
 
 
 def test_a_tolerant_zone_lets_pass_what_stays_below_its_limit() -> None:

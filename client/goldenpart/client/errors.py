@@ -75,7 +75,7 @@ class GoldenpartError(Exception):
 
     def __str__(self) -> str:
         """Return message and refused fields in one line, without the reason."""
-        fields = "; ".join(f"{violation.field}: {violation.description}" for violation in self.violations)
+        fields = "; ".join(one.field if one.description == self.message else f"{one.field}: {one.description}" for one in self.violations)
         return f"{self.message} ({fields})" if fields else self.message
 
 

@@ -125,8 +125,8 @@ def what_if(scores: LabelledScores, costs: Costs, current: float | None = None) 
         current: The threshold in force; None if there is none.
     """
     curve = rate_curve(scores, costs)
-    best = operation(scores, costs, best_threshold(curve)) if scores.defective else None
     in_force = operation(scores, costs, current) if current is not None else None
+    best = operation(scores, costs, best_threshold(curve)) if scores.defective else None
     return WhatIf(scores, costs, curve, in_force, best, _warnings(scores, best))
 
 
@@ -212,8 +212,9 @@ def _warnings(scores: LabelledScores, best: Operation | None) -> tuple[str, ...]
     if best is None or best.escapes is None:
         found.append("No score of a defective part is known, so escapes and costs are not; give some with --reviewed-bad.")
     elif defectives < FEW_DEFECTIVES:
+        parts = "part" if defectives == 1 else "parts"
         found.append(
-            f"Only {defectives} defective parts: at the best threshold the true escape rate may be anything from "
+            f"Only {defectives} defective {parts}: at the best threshold the true escape rate may be anything from "
             f"{100 * best.escapes.low:.2g} % to {100 * best.escapes.high:.2g} %. Give {FEW_DEFECTIVES} or more before you rely on it."
         )
     if best is not None:

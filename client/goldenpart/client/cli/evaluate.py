@@ -136,6 +136,12 @@ def evaluate(
 def _tell(found: Evaluation, *, json: bool) -> None:
     if found.leaks:
         warn(LEAK_WARNING)
+    told: dict[str, list[str]] = {}
+    for run in found.runs:
+        for warning in run.warnings:
+            told.setdefault(warning, []).append(f"{run.key.category}, {run.shots_text} shots")
+    for warning, places in told.items():
+        warn(f"{'; '.join(dict.fromkeys(places))}: {warning}")
     answer(found, summary_table(found), json=json)
 
 

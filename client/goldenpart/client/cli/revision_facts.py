@@ -6,7 +6,7 @@ from dataclasses import fields
 from goldenpart.client.cli.gate_view import gate_facts
 from goldenpart.client.cli.output import percent, time_text
 from goldenpart.client.recipe import Recipe
-from goldenpart.client.revisions import Calibration, Revision
+from goldenpart.client.revisions import Calibration, CalibrationMethod, Revision
 
 
 def revision_facts(revision: Revision) -> Iterator[tuple[str, object]]:
@@ -41,7 +41,10 @@ def calibration_facts(calibration: Calibration | None) -> Iterator[tuple[str, ob
     yield "calibration", f"{calibration.method} on {calibration.normals} normal and {calibration.defectives} defective scores"
     yield "threshold", f"{calibration.threshold:.6g}"
     yield "review above", f"{calibration.review_threshold:.6g}" if calibration.review_threshold is not None else None
-    yield "false rejects", f"{percent(calibration.false_reject_rate)} wanted, below {upper_text(calibration)} with 95 % confidence"
+    if calibration.method in {CalibrationMethod.F1_MAX, CalibrationMethod.MANUAL}:
+        yield "false rejects", f"below {upper_text(calibration)} with 95 % confidence"
+    else:
+        yield "false rejects", f"{percent(calibration.false_reject_rate)} wanted, below {upper_text(calibration)} with 95 % confidence"
     yield "guarantee", calibration.guarantee
     yield "AUROC", f"{calibration.auroc:.4f}" if calibration.auroc is not None else None
     yield "best F1", f"{calibration.f1_max:.4f}" if calibration.f1_max is not None else None

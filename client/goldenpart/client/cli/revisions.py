@@ -53,15 +53,18 @@ def _row(revision: Revision) -> tuple[str, ...]:
 @app.command("show")
 def show_revision(
     category: CategoryArgument,
+    name: Annotated[str, typer.Argument(metavar="[REVISION]", help="The revision.", show_default="the active one")] = "",
     *,
-    revision: RevisionOption = "",
+    revision: Annotated[str, typer.Option(help="The same.", show_default=False)] = "",
     json: JsonOption = False,
     server: ServerOption = DEFAULT_ADDRESS,
     tls_ca: TlsOption = None,
 ) -> None:
     """Show one revision: recipe, bank, what its threshold rests on."""
+    if name and revision and name != revision:
+        raise ValueError(f"{name} and --revision {revision} are two revisions; give one")
     with connect(server, tls_ca) as client:
-        found = client.get_revision(category, revision)
+        found = client.get_revision(category, name or revision)
     answer(found, facts(revision_facts(found)), json=json)
 
 

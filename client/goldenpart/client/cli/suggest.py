@@ -21,6 +21,7 @@ goldenpart suggest flange 'camera/**/*.jpg' --json | jq -r '.suggestions[].name'
 
 goldenpart suggest flange --audit
 """
+_COUNT = 10
 _VERDICTS = {
     GoldenPartVerdict.CONTAMINATED: ("contaminated?", "bold red"),
     GoldenPartVerdict.REDUNDANT: ("redundant", "yellow"),
@@ -33,7 +34,7 @@ def suggest(
     images: Annotated[list[str] | None, typer.Argument(metavar="IMAGES", help="Unlabelled pictures: files, folders or patterns.")] = None,
     *,
     audit: Annotated[bool, typer.Option("--audit", help="Examine the golden parts instead: contaminated, redundant or ok.")] = False,
-    count: Annotated[int, typer.Option(min=1, max=1000, help="Rank at most so many pictures.")] = 10,
+    count: Annotated[int | None, typer.Option(min=1, max=1000, help="Rank at most so many pictures.", show_default="10")] = None,
     revision: Annotated[str, typer.Option(help="Compare with this revision.", show_default="the active one")] = "",
     json: JsonOption = False,
     server: ServerOption = DEFAULT_ADDRESS,
@@ -46,13 +47,15 @@ def suggest(
     """
     if audit and images:
         raise ValueError("--audit examines the golden parts that the server has; leave the pictures out")
+    if audit and count is not None:
+        raise ValueError(f"--audit examines all golden parts; leave --count {count} out")
     if audit:
         _audit(category, revision, json=json, server=server, tls_ca=tls_ca)
         return
     names = distinct_names(expand(images or ()))
     with connect(server, tls_ca) as client, shown_progress() as on_progress:
         pool = [NamedImage(name, path) for path, name in names.items()]
-        ranking = client.suggest_frames(category, pool, count=count, revision=revision, on_progress=on_progress)
+        ranking = client.suggest_frames(category, pool, count=count or _COUNT, revision=revision, on_progress=on_progress)
     for warning in ranking.warnings:
         warn(warning)
     answer(ranking, _ranking_table(ranking) if ranking.suggestions else "nothing is worth a label", json=json)
@@ -76,10 +79,10 @@ def _ranking_table(ranking: FrameRanking) -> Table:
 
 
 def _audit_table(audit: GoldenAudit) -> Table:
-    rows = table("golden part", "verdict", "score", "p", "covered", "why", right=["score", "p", "covered"])
+    rows = table("golden part", "verdict", "suspicion", "p", "covered", "why", right=["suspicion", "p", "covered"])
     for part in audit.suspects:
         word, style = _VERDICTS.get(part.verdict, (str(part.verdict), ""))
-        score, covered = f"{part.left_out_score:.4g}", f"{100 * part.covered_share:.0f} %"
-        rows.add_row(Text(part.name), Text(word, style), score, f"{part.p_value:.2g}", covered, part.reason)
+        suspicion, covered = f"{part.suspicion:.3g}", f"{100 * part.covered_share:.0f} %"
+        rows.add_row(Text(part.name), Text(word, style), suspicion, f"{part.p_value:.2g}", covered, part.reason)
     rows.caption = "The parts lie alike: compared place by place." if audit.lie_alike else "Compared patch by patch, wherever they lie."
     return rows

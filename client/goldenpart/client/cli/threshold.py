@@ -18,7 +18,7 @@ from goldenpart.client.frames import Frame, ImageSource
 from goldenpart.client.images import distinct_names, expand
 from goldenpart.client.results import NotInspectedReason
 from goldenpart.client.revisions import CalibrationReport, Revision
-from goldenpart.client.thresholds import LabelledScores, Operation, Rate, Scores, WhatIf, what_if
+from goldenpart.client.thresholds import LabelledScores, Operation, Rate, Scores, WhatIf, operation, what_if
 from goldenpart.client.thresholds_chart import chart
 from goldenpart.client.thresholds_page import write_what_if
 
@@ -72,6 +72,8 @@ def threshold(
             write_what_if(plot, found, judged)
         chosen = _chosen(found, set_to, apply=apply)
         made = None if chosen is None else client.set_threshold(category, chosen, revision=judged.revision, stage_only=stage, etag=etag)
+    if plot is not None and not json:
+        show(f"plot written to {plot}")
     _answer(found, judged, chosen, made, json=json)
 
 
@@ -139,17 +141,19 @@ def _answer(found: WhatIf, revision: Revision, chosen: float | None, made: Calib
         print_json(plain | {"made": made})
         return
     Console(highlight=False).print(chart(found))
-    show(_table(found))
+    show(_table(found, None if chosen is None else operation(found.scores, found.costs, chosen)))
     if made is not None and made.revision.calibration is not None:
         show(f"{made.revision.revision} ({made.revision.state}) fails above {chosen:.6g}. {made.revision.calibration.guarantee}")
 
 
-def _table(found: WhatIf) -> Table:
+def _table(found: WhatIf, chosen: Operation | None) -> Table:
     rows = table("", "threshold", "false rejects", "escapes", "cost per part", right=["threshold"])
-    for word, one in (("now", found.current), ("best", found.best)):
+    for word, one in (("now", found.current), ("best", found.best), ("set", chosen)):
         if one is not None:
             rows.add_row(word, f"{one.threshold:.6g}", _rate_text(one.false_rejects), _rate_text(one.escapes), _cost_text(one))
     rows.caption = "in brackets: 95 % intervals (Clopper-Pearson)"
+    if found.best is not None and found.current is not None and found.best.cost == found.current.cost:
+        rows.caption += "; now costs as little as best, which lies midway between scores"
     return rows
 
 

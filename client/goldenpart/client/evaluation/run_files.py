@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from goldenpart.client.evaluation.errors import EvaluationError
@@ -36,6 +37,12 @@ class RunFiles:
         unfinished.write_text(json.dumps(to_json(run), indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
         unfinished.replace(path)
 
+    def keep_manifest(self, category: str, files: Mapping[str, str]) -> None:
+        """Write which files a category had, ``manifests/<category>.sha256``, as ``sha256sum --check`` reads it in the category's folder."""
+        path = self.folder / "manifests" / f"{_safe(category)}.sha256"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(files.items())), "utf-8")
+
     def thumbnail(self, key: RunKey, index: int) -> str:
         """Return where the thumbnail of a test image goes, relative to the folder."""
         return f"heat/{_name(key)}/{index:05d}.png"
@@ -66,5 +73,8 @@ def read_results(path: Path) -> Evaluation:
 
 
 def _name(key: RunKey) -> str:
-    category = re.sub(r"[^A-Za-z0-9_.-]", "_", key.category)
-    return f"{category}-{'all' if key.all_golden else key.shots}-seed{key.seed}-{digest_of(key)[:12]}"
+    return f"{_safe(key.category)}-{'all' if key.all_golden else key.shots}-seed{key.seed}-{digest_of(key)[:12]}"
+
+
+def _safe(category: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", category)

@@ -142,7 +142,10 @@ class _Evaluation:
             done += 1
             self._watcher.reading(category.name, done, total)
 
-        return digest_category(category, count)
+        digests = digest_category(category, count)
+        if self._files is not None:
+            self._files.keep_manifest(category.name, digests.files)
+        return digests
 
     def _run_or_skip(
         self, category: LabelledCategory, digests: CategoryDigests, model: _Model, what: tuple[int | None, int], place: tuple[int, int]

@@ -90,7 +90,10 @@ def _tone_facts(tone: Tone) -> list[str]:
 
 
 def _limit_words(region: Region) -> str:
-    own = f" of zone {region.zone} ({region.limit:g} of the threshold)" if region.limit != 1 and region.zone else ""
+    share = f" ({region.limit:g} of the threshold)" if region.limit != 1 else ""
+    if region.critical and region.excess > region.critical_excess:
+        return f"{_times(region.excess)} the limit, {_times(region.critical_excess)} that of critical zone {region.zone}{share}"
+    own = f" of zone {region.zone}{share}" if region.limit != 1 and region.zone else ""
     return f"{_times(region.excess)} the limit{own}"
 
 

@@ -28,7 +28,7 @@ class Region:
         excess: highest ratio of heat to limit inside; equals `peak` without zones.
         zone: name of the zone it belongs to: a critical one whose limit it reaches, else the one at its hottest place; empty if none.
         limit: heat that is the limit there.
-        critical: whether it reaches the limit inside a critical zone.
+        critical_excess: highest ratio of heat to limit inside the critical zone whose limit it reaches; 0 = it reaches none.
         minimum_area_px: pixels it must have to fail the part; 0 = any size does.
         mask: (height_px, width_px) bool, which pixels of the box belong to it; None means all.
     """
@@ -42,7 +42,7 @@ class Region:
     excess: float = 0.0
     zone: str = ""
     limit: float = 1.0
-    critical: bool = False
+    critical_excess: float = 0.0
     minimum_area_px: float = 0.0
     mask: BoolGrid | None = field(default=None, repr=False, compare=False)
 
@@ -50,6 +50,11 @@ class Region:
     def box(self) -> tuple[int, int, int, int]:
         """x, y, width, height in pixels of the original picture."""
         return self.x_px, self.y_px, self.width_px, self.height_px
+
+    @property
+    def critical(self) -> bool:
+        """Whether it reaches the limit inside a critical zone."""
+        return self.critical_excess > 0
 
     @property
     def pixels(self) -> BoolGrid:
@@ -134,14 +139,14 @@ def _place(region: Region, heat: Heat, zones: Zones) -> Region:
     areas = [zones.minimum_area(zone) for zone, _ in touched]
     if not covered[region.pixels].all():
         areas.append(zones.minimum_area(None))
-    excess, zone = worst if worst is not None else (float(ratio[hottest]), here)
+    critical_excess, zone = worst if worst is not None else (0.0, here)
     limit = zone.limit if worst is not None and zone is not None and zone.limit is not None else float(limits[hottest])
     return replace(
         region,
-        excess=excess,
+        excess=float(ratio[hottest]),
         zone="" if zone is None else zone.name,
         limit=limit,
-        critical=worst is not None,
+        critical_excess=critical_excess,
         minimum_area_px=min(areas),
     )
 

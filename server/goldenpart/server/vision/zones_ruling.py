@@ -40,8 +40,9 @@ def rule(judgement: Judgement, score: float, threshold: float, regions: Sequence
             return Ruling(judgement)
         return Ruling(
             Judgement.FAIL,
-            f"FAIL by the critical zone {critical.zone!r}: the region at ({critical.x_px}, {critical.y_px}) reaches {critical.excess:.2f} "
-            f"times the limit, which is {critical.limit:g} of the threshold there; the score {score:.4g} alone would be {judgement}.",
+            f"FAIL by the critical zone {critical.zone!r}: the region at ({critical.x_px}, {critical.y_px}) reaches "
+            f"{critical.critical_excess:.2f} times the limit, which is {critical.limit:g} of the threshold there; the score {score:.4g} "
+            f"alone would be {judgement}.",
         )
     if judgement is Judgement.PASS or not regions or not all(region.tolerance for region in regions):
         return Ruling(judgement)

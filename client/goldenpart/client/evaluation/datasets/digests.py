@@ -22,10 +22,12 @@ class CategoryDigests:
     Attributes:
         dataset: sha256, hex, of the sorted paths and sha256 of all files, masks included; paths are relative to the category's folder,
             with forward slashes. See :func:`combined_digest`.
+        files: By relative path: sha256, hex, of the file.
         pixels: By the name of an image: sha256, hex, of its upright pixels, the same for files that differ in encoding only.
     """
 
     dataset: str
+    files: MappingProxyType[str, str]
     pixels: MappingProxyType[str, str]
 
 
@@ -47,7 +49,7 @@ def digest_category(category: LabelledCategory, on_image: Callable[[], object] |
             pixels[image.name] = digest or file_digests[image.name]
             if on_image is not None:
                 on_image()
-    return CategoryDigests(combined_digest(file_digests.items()), MappingProxyType(pixels))
+    return CategoryDigests(combined_digest(file_digests.items()), MappingProxyType(file_digests), MappingProxyType(pixels))
 
 
 def combined_digest(files: Iterable[tuple[str, str]]) -> str:
