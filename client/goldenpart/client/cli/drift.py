@@ -24,7 +24,6 @@ Frames are taken in the order of their paths. Exit status: 0 no alarm, 1 drift, 
 """
 _FRAME_ID_BYTES = 128
 _BAR_CHARACTERS = 30
-_LOWEST_LOG10 = -4.0  # a bar begins here
 
 
 def drift(
@@ -43,6 +42,7 @@ def drift(
     """Replay frames in order and tell whether the station's light, focus, framing or look has drifted.
 
     Prints the evidence after each frame: the decimal logarithm of what a bettor against "nothing has drifted" made of 1.
+    A bar begins where the bettor has won nothing, and is full at the alarm.
     """
     paths = expand(frames)
     names = distinct_names(paths, limit_bytes=_FRAME_ID_BYTES)
@@ -71,8 +71,8 @@ def _print_line(path: str, inspection: Inspection, watch: DriftWatch, alarm: Dri
     evidence = alarm.evidence if alarm is not None else watch.evidence
     signal = max(evidence, key=lambda name: evidence[name])
     height, limit = math.log10(evidence[signal]), math.log10(watch.alarm_capital)
-    filled = round(_BAR_CHARACTERS * min(1.0, max(0.0, (height - _LOWEST_LOG10) / (limit - _LOWEST_LOG10))))
+    filled = round(_BAR_CHARACTERS * min(1.0, max(0.0, height / limit)))
     bar = "#" * filled + "." * (_BAR_CHARACTERS - filled)
-    typer.echo(f"{path}\t{inspection.verdict}\t{height:+.2f}\t{bar}\t{signal}")
+    typer.echo(f"{path}\t{inspection.verdict}\t{height:+.2f}\t{bar}\t{signal if height > 0 else '-'}")
     if alarm is not None:
         typer.echo(f"DRIFT\t{alarm.advice}")

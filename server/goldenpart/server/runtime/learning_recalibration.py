@@ -71,7 +71,7 @@ class Evidence:
         if former is None or self.wanted is not None:
             return ""
         if former.method is CalibrationMethod.MANUAL:
-            return "Its base had a threshold set by hand, which means nothing for other golden parts; the new one was calculated."
+            return "Its base had a threshold set by hand, which means nothing for what was learned anew; the new one was calculated."
         if self.kept is None and former.method in _ONLY_ON_IMAGES:
             return (
                 f"The images that {self.base.revision} was calibrated on were not kept, so the new threshold rests on leaving golden parts "
