@@ -34,6 +34,7 @@ def test_the_audit_names_both_bad_parts(real_images: Path, tmp_path: Path, recor
             names = chooser.sample(sorted(parts), PARTS)
             client.fit("cubes", [NamedImage(name, parts[name]) for name in names], recipe=Recipe(resolution_px=192))
             audit = client.audit_golden_parts("cubes")
+            assert not audit.lie_alike, "cubes lie anywhere"
             named += {part.name for part in audit.suspects[:BAD]} == set(swapped)
             contaminated = {part.name for part in audit.parts if part.verdict is GoldenPartVerdict.CONTAMINATED}
             flagged += len(contaminated & set(swapped))

@@ -7,7 +7,7 @@ import pytest
 from goldenpart.server.vision.image import Rgb8
 from goldenpart.server.vision.preparation import prepare
 from goldenpart.server.vision.recipe import Recipe
-from goldenpart.server.vision.registration import register, upright_places
+from goldenpart.server.vision.registration import agrees_within, register, upright_places
 
 
 @pytest.mark.parametrize("wrong", [0.0, 0.6])
@@ -19,23 +19,29 @@ def test_a_transform_is_found_among_wrong_matches(wrong: float) -> None:
     to = places @ matrix.T + shift + rng.normal(0, 0.3, places.shape)
     lost = rng.random(500) < wrong
     to[lost] = rng.uniform(0, 64, (int(lost.sum()), 2))
-    found = register(places, to.astype(np.float32))
+    found = register(places, to.astype(np.float32), 2.0)
     assert found.agreement == pytest.approx(1 - lost.mean(), abs=0.02)
     assert found.carry(places)[~lost] == pytest.approx(to[~lost], abs=1.5)
-    again = register(places, to.astype(np.float32))
+    again = register(places, to.astype(np.float32), 2.0)
     assert again.matrix.tolist() == found.matrix.tolist()
 
 
 @pytest.mark.parametrize("matches", [0, 1])
 def test_too_few_matches_are_no_agreement(matches: int) -> None:
-    found = register(np.zeros((matches, 2), np.float32), np.zeros((matches, 2), np.float32))
+    found = register(np.zeros((matches, 2), np.float32), np.zeros((matches, 2), np.float32), 2.0)
     assert found.agreement == 0
     assert found.carry(np.ones((3, 2), np.float32)).tolist() == [[1, 1]] * 3
 
 
 def test_matches_at_random_hardly_agree() -> None:
     rng = np.random.default_rng(4)
-    assert register(*rng.uniform(0, 64, (2, 300, 2)).astype(np.float32)).agreement < 0.2
+    assert register(*rng.uniform(0, 64, (2, 300, 2)).astype(np.float32), 2.0).agreement < 0.2
+
+
+@pytest.mark.parametrize(("rows", "columns", "expected"), [(64, 86, 2.0), (86, 64, 2.0), (16, 16, 0.6875)])
+def test_what_agrees_is_a_share_of_the_picture(rows: int, columns: int, expected: float) -> None:
+    places = np.argwhere(np.ones((rows, columns), np.bool_))[:, ::-1].astype(np.float32)
+    assert agrees_within(places) == expected
 
 
 @pytest.mark.parametrize("angle_deg", [0.0, 90.0, 180.0, 35.0, 350.0])

@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 from goldenpart.server.vision.coverage import Distances, distances_between
 from goldenpart.server.vision.features import Vectors
 from goldenpart.server.vision.recipe import Recipe
-from goldenpart.server.vision.registration import Places, Registration, register
+from goldenpart.server.vision.registration import Places, Registration, agrees_within, register
 from goldenpart.server.vision.scoring import aggregate
 
 IN_PLACE_WITHIN = 2.5
@@ -175,7 +175,7 @@ def pair_evidence(own: PartPatches, other: PartPatches, distances: torch.Tensor)
     anywhere, chosen = distances.min(dim=1)
     mutual = (distances.amin(dim=0)[chosen] == anywhere).cpu().numpy()
     places = own.places[: own.upright]
-    registration = register(places[mutual], other.places[chosen.cpu().numpy()][mutual])
+    registration = register(places[mutual], other.places[chosen.cpu().numpy()][mutual], agrees_within(places))
     most = _MOST_IN_PLACE * -(-len(other.places) // other.upright)
     _, found = KDTree(other.places).query(registration.carry(places), most, distance_upper_bound=IN_PLACE_WITHIN)  # (N, most)
     near = torch.from_numpy(found).to(distances.device)  # M where there are fewer

@@ -18,9 +18,6 @@ from goldenpart.server.vision.preparation import PreparedImage
 Places = npt.NDArray[np.float32]
 """(N, 2) float32, x and y of patches in the upright picture, in patches."""
 
-AGREES_WITHIN = 2.0
-"""A match agrees with a transform that carries it so near, in patches."""
-
 _ITERATIONS, _CONFIDENCE = 2000, 0.999
 _LEAST_MATCHES = 2
 
@@ -42,17 +39,27 @@ class Registration:
         return np.asarray(places @ self.matrix[:, :2].T + self.matrix[:, 2], np.float32)
 
 
-def register(matched: Places, to: Places) -> Registration:
+def agrees_within(places: Places) -> float:
+    """Return how near a transform must carry a match for the match to agree, in patches.
+
+    A quarter of a patch, because places lie on a grid, and 2.7 % of the shorter side of what is inspected: the same part of the picture at
+    every resolution, two patches at 64. Were it a number of patches, all parts would lie alike in small pictures.
+    """
+    return 0.25 + 1.75 * (float(np.ptp(places, axis=0).min()) + 1) / 64
+
+
+def register(matched: Places, to: Places, within: float) -> Registration:
     """Find the transform on which most matches agree; the same matches always give the same one. Any thread.
 
     Args:
         matched: (n, 2) float32, places in the one picture.
         to: (n, 2) float32, the same places in the other. With fewer than two there is no agreement.
+        within: see `agrees_within`.
     """
     matrix, agrees = None, None
     if len(matched) >= _LEAST_MATCHES:
         matrix, agrees = cv2.estimateAffinePartial2D(
-            matched, to, method=cv2.RANSAC, ransacReprojThreshold=AGREES_WITHIN, maxIters=_ITERATIONS, confidence=_CONFIDENCE
+            matched, to, method=cv2.RANSAC, ransacReprojThreshold=within, maxIters=_ITERATIONS, confidence=_CONFIDENCE
         )
     if matrix is None or agrees is None:
         return Registration(np.eye(2, 3), 0.0)
