@@ -26,7 +26,7 @@ from tests.benchmarks.golden_audit.pictures import Compared, Scores, drawn_image
 from tests.benchmarks.golden_audit.statistics import CHOSEN, VARIANTS, alike
 from tqdm import tqdm
 
-from goldenpart.server.vision.audit import CONTAMINATED_FROM, WORST_SHARE, robust_z_scores
+from goldenpart.server.vision.audit import CONTAMINATED_FROM, LIE_ALIKE_FROM, LIE_ALIKE_SHARE, WORST_SHARE, robust_z_scores
 from goldenpart.server.vision.audit_comparison import FIRST_PART, LAST_PART
 from goldenpart.server.vision.backbones import open_backbone
 from goldenpart.server.vision.recipe import default_recipe
@@ -62,12 +62,14 @@ class Results:
 
     Attributes:
         good, bad: pictures to choose from.
+        agreement: what nine of ten pairs of pictures agree on, at least.
         lay_alike: share of trials in which the audit compares place by place.
         variants: what each variant says.
     """
 
     good: int
     bad: int
+    agreement: float
     lay_alike: float
     variants: dict[str, Found]
 
@@ -87,7 +89,8 @@ def run_trials(pictures: Sequence[Compared], good: int, trials: int, seed: int) 
             for name, statistic in VARIANTS.items():
                 kept[name].append(robust_z_scores(statistic(compared)))
     variants = {name: _found(np.array(mixed[name]), np.array(clean[name])) for name in VARIANTS}
-    return Results(good, len(pictures) - good, lay_alike / trials, variants)
+    agreements = [one.agreement[place] for number, one in enumerate(pictures) for place in range(len(pictures)) if place != number]
+    return Results(good, len(pictures) - good, float(np.quantile(agreements, 1 - LIE_ALIKE_SHARE)), lay_alike / trials, variants)
 
 
 def _found(mixed: Scores, clean: Scores) -> Found:
@@ -116,19 +119,22 @@ def report(results: dict[str, Results], arguments: argparse.Namespace, digest: s
         f"{BAD} of {PARTS} golden parts are swapped for defective ones, n = {arguments.trials} random trials per category. "
         f"*Named*: the two most suspicious parts are the two bad ones (chance: 1/{comb(PARTS, BAD)} = {100 / comb(PARTS, BAD):.1f} %). "
         f"*Flagged*: called contaminated, robust z >= {CONTAMINATED_FROM}. *False*: good parts flagged, per set of {PARTS}. "
-        "*Lie alike*: sets whose parts are laid over each other and compared place by place.",
+        "*Lie alike*: sets whose parts are laid over each other and compared place by place. "
+        f"*Agreement*: share of matches that {LIE_ALIKE_SHARE:.0%} of all pairs of pictures agree on, or more; parts of a set lie "
+        f"alike from {LIE_ALIKE_FROM:.2f} on.",
         "",
         f"## What `goldenpart suggest --audit` does: {CHOSEN}",
         "",
-        "| category | good + defective | lie alike | both named | chance | both flagged | a bad part flagged | false per set | "
+        "| category | good + defective | agreement | lie alike | both named | chance | both flagged | a bad part flagged | false per set | "
         "false per clean set |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for category, result in results.items():
         one = result.variants[CHOSEN]
         lines.append(
-            f"| {category} | {result.good} + {result.bad} | {100 * result.lay_alike:.0f} % | {100 * one.named:.0f} % | "
-            f"{100 / comb(PARTS, BAD):.1f} % | {100 * one.both:.0f} % | {100 * one.each:.0f} % | {one.false:.2f} | {one.false_clean:.2f} |"
+            f"| {category} | {result.good} + {result.bad} | {result.agreement:.2f} | {100 * result.lay_alike:.0f} % | "
+            f"{100 * one.named:.0f} % | {100 / comb(PARTS, BAD):.1f} % | {100 * one.both:.0f} % | {100 * one.each:.0f} % | "
+            f"{one.false:.2f} | {one.false_clean:.2f} |"
         )
     lines += ["", "## Variants of the statistic: both named", "", f"| statistic of a part | {' | '.join(results)} | mean |"]
     lines += [f"|---|{'---|' * (len(results) + 1)}"]

@@ -47,7 +47,7 @@ def alike(parts: Sequence[Compared]) -> bool:
     return lie_alike(np.concatenate([part.agreement for part in parts]).tolist())
 
 
-CHOSEN = "the audit: multiples where parts lie alike, else anywhere"
+CHOSEN = "multiples where parts lie alike, else anywhere"
 VARIANTS: dict[str, Statistic] = {
     CHOSEN: audit,
     "anywhere, nearest part, maximum (plain leave-one-out)": anywhere(1, 1, 0),
