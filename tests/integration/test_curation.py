@@ -288,3 +288,8 @@ def test_the_command_line_suggests_audits_and_sets_thresholds(
     assert run_command("threshold", category, "--set", 50, "--stage") == 0
     assert any(line.split()[:2] == ["set", "50"] for line in capsys.readouterr().out.splitlines()), "what it does is shown"
     assert client.get_revision(category).revision == active.revision
+    capsys.readouterr()
+    assert run_command("revisions", "show", category) == 0
+    shown = capsys.readouterr().out
+    assert "MANUAL" in shown
+    assert "wanted" not in shown, "a threshold set by hand was not asked for by a rate"

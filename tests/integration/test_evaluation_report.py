@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -165,6 +166,16 @@ def test_results_are_made_a_page_again_also_where_the_frames_are_not(
     assert browser.evaluate("document.querySelectorAll('.wrong-image').length") == len(captions)
     assert browser.evaluate("document.querySelectorAll('.wrong-image img').length") == 0
     assert browser.problems == []
+
+
+def test_runs_that_were_taken_over_are_told_of(evaluation: Evaluation, tmp_path: Path) -> None:
+    assert "taken over" not in write_evaluation_report(tmp_path / "at-once", without_frames(evaluation)).read_text("utf-8")
+    last = max(run.finish_time for run in evaluation.runs)
+    later = dataclasses.replace(without_frames(evaluation), start_time=last + timedelta(seconds=1))
+    page = write_evaluation_report(tmp_path / "resumed", later).read_text("utf-8")
+    count = len(evaluation.runs)
+    oldest = min(run.finish_time for run in evaluation.runs)
+    assert f"taken over</dt><dd>{count} of {count} runs, the oldest of {oldest:%Y-%m-%d %H:%M:%S}" in page
 
 
 def test_the_areas_under_the_curves_are_the_figures_that_are_told(evaluation: Evaluation) -> None:
