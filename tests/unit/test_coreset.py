@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldenpart.server.vision.coreset import CoresetProgress, GreedySampler, RandomSampler, VectorSampler, open_sampler
+from goldenpart.server.vision.k_center import FRONT, KCenter
 from goldenpart.server.vision.recipe import Coreset, Recipe
 
 CPU = torch.device("cpu")
@@ -42,7 +43,7 @@ def farthest_first(vectors: Vectors, budget: int, first: int) -> set[int]:
     return set(chosen)
 
 
-@pytest.mark.parametrize(("count", "budget", "seed"), [(60, 7, 0), (200, 40, 1), (50, 49, 2), (30, 1, 3)])
+@pytest.mark.parametrize(("count", "budget", "seed"), [(60, 7, 0), (200, 40, 1), (50, 49, 2), (30, 1, 3), (900, 500, 4)])
 def test_greedy_equals_the_naive_algorithm(count: int, budget: int, seed: int) -> None:
     vectors = cloud(count, seed=seed)
     kept, rows, _ = run(GreedySampler(budget, 128, seed, CPU), vectors)
@@ -50,6 +51,21 @@ def test_greedy_equals_the_naive_algorithm(count: int, budget: int, seed: int) -
     assert set(rows.tolist()) == farthest_first(vectors, budget, first)
     assert (kept == vectors[rows]).all()
     assert (np.diff(rows) > 0).all()
+
+
+def test_centres_come_in_the_order_of_one_by_one_choice_and_many_to_a_round() -> None:
+    vectors = cloud(20_000, 8)
+    chooser, rounds = KCenter(torch.from_numpy(vectors), 17), 0
+    while chooser.count < 1000:
+        chooser.grow(1000)
+        rounds += 1
+    exact = vectors.astype(np.float64)
+    nearest = np.square(exact - exact[17]).sum(axis=1)
+    for centre in chooser.centres[1:]:
+        assert nearest[centre] == pytest.approx(nearest.max(), abs=1e-4), "farthest from all that were chosen before"
+        nearest = np.minimum(nearest, np.square(exact - exact[centre]).sum(axis=1))
+    assert chooser.radius == pytest.approx(np.sqrt(nearest.max()), abs=1e-4)
+    assert rounds < 100, "or it would be no faster"
 
 
 @settings(max_examples=25, deadline=None)
@@ -131,8 +147,10 @@ def test_no_rounding_error_chooses_a_vector_twice(offset: float) -> None:
 
 def test_progress_counts_up_to_the_budget() -> None:
     _, _, progress = run(GreedySampler(600, 128, 0, CPU), cloud(900))
-    assert [step.done for step in progress] == [256, 512]
+    done = [step.done for step in progress]
     assert {step.total for step in progress} == {600}
+    assert done[-1] == 600
+    assert all(0 < later - earlier <= FRONT for earlier, later in itertools.pairwise([1, *done])), "inspections come between"
 
 
 def test_random_is_uniform() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from goldenpart.server.vision.k_center import KCenter
 from goldenpart.server.vision.recipe import Coreset, Recipe
 
 Vectors = npt.NDArray[np.float32]
@@ -17,8 +18,6 @@ Rows = npt.NDArray[np.int64]
 
 CHUNK_VECTORS = 32_768
 """Vectors that may wait beside the budget before they are thinned."""
-PICKS_PER_STEP = 256
-"""Centres chosen between two signs of progress; at most some 100 ms on a CPU, so that inspections can come between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +108,12 @@ class GreedySampler:
         vectors, rows = np.concatenate(self._vectors), np.concatenate(self._rows)
         self._vectors, self._rows = [], []  # they are in the arrays now; twice is too much
         points = self._project(vectors)
-        centres = np.empty(self._budget, np.int64)
-        nearest = torch.full((len(points),), torch.inf, device=self._device)  # squared distance to the nearest centre
-        norms = points.square().sum(dim=1)
-        centre = int(self._random.integers(len(points)))
-        for pick in range(self._budget):
-            centres[pick] = centre
-            distances = torch.addmv(norms + norms[centre], points, points[centre], alpha=-2.0)
-            torch.minimum(nearest, distances, out=nearest)
-            nearest[centre] = -torch.inf  # no rounding error may choose it again
-            centre = int(nearest.argmax())
-            if (pick + 1) % PICKS_PER_STEP == 0:
-                yield CoresetProgress(pick + 1, self._budget)
-        self._radius += float(
-            nearest.max().clamp_min(0.0).sqrt()
-        )  # triangle inequality: what was dropped before was near to what is dropped now
-        self._vectors, self._rows, self._held = [vectors[centres]], [rows[centres]], self._budget
+        chooser = KCenter(points, int(self._random.integers(len(points))))
+        while chooser.count < self._budget:
+            chooser.grow(self._budget)
+            yield CoresetProgress(chooser.count, self._budget)
+        self._radius += chooser.radius  # triangle inequality: what was dropped before was near to what is dropped now
+        self._vectors, self._rows, self._held = [vectors[chooser.centres]], [rows[chooser.centres]], self._budget
 
     def _project(self, vectors: Vectors) -> torch.Tensor:
         dimension = vectors.shape[1]
