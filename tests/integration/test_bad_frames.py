@@ -10,7 +10,7 @@ from bad_requests import BAD_IMAGES, CATEGORY, GOOD_PNG, PART, SEED, Stubs, fail
 from tiny_category import RECIPE, Pixels, draw_part
 
 from goldenpart.client import Client, Frame, NamedImage, Verdict
-from goldenpart.v1 import inspection_pb2
+from goldenpart.v1 import inspection_pb2, recipe_pb2
 
 pytestmark = pytest.mark.usefixtures("server_goes_on")
 
@@ -25,6 +25,15 @@ BAD_FRAMES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "revision that climbs": ({"revision": "../../x"}, "UNKNOWN_REVISION", ["list"]),
     "empty frame id": ({"frame_id": ""}, "INVALID_FRAME", ["0 characters", "1 to 128"]),
     "long frame id": ({"frame_id": "x" * 129}, "INVALID_FRAME", ["129 characters", "1 to 128"]),
+    **{
+        f"rescore by {name}": ({"options": inspection_pb2.InspectOptions(rescore=[knobs] * count)}, "INVALID_FRAME", words)
+        for name, knobs, count, words in (
+            ("another bank", recipe_pb2.Recipe(resolution_px=128), 1, ["resolution_px cannot be rescored", "fit a revision"]),
+            ("a preset", recipe_pb2.Recipe(preset=recipe_pb2.PRESET_SEED), 1, ["no preset"]),
+            ("a number that is none", recipe_pb2.Recipe(neighbours=51), 1, ["neighbours is 51", "1 to 50"]),
+            ("too much", recipe_pb2.Recipe(neighbours=2), 257, ["257", "at most 256"]),
+        )
+    },
     "control character": ({"frame_id": "a\x07"}, "INVALID_FRAME", ["printable"]),
 }
 

@@ -5,6 +5,7 @@ import io
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from goldenpart.client import (
     Progress,
     Recipe,
     Resize,
+    RevisionState,
     SearchIndex,
     ThresholdRequest,
     Verdict,
@@ -118,6 +120,33 @@ def test_one_golden_part_has_no_threshold_and_says_so(client: Client, category: 
     client.calibrate(category, normals(50, 9), threshold=ThresholdRequest(false_reject_rate=0.1))
     (result,) = client.inspect([Frame("1", category, draw_defect(SEED, 100))])
     assert result.verdict is Verdict.FAIL
+
+
+def test_a_fit_may_leave_the_threshold_to_calibrate(client: Client, category: str) -> None:
+    report = fit_category(client, category, SEED, without_threshold=True)
+    assert (report.revision.calibration, report.revision.state) == (None, RevisionState.STAGED)
+    assert any("as wanted" in warning for warning in report.warnings)
+    assert client.get_category(category).active_revision == ""
+    calibrated = client.calibrate(category, normals(100, 20), revision=report.revision.revision)
+    assert calibrated.revision.state is RevisionState.ACTIVE
+    (result,) = client.inspect([Frame("a", category, draw_part(SEED, 200))])
+    assert result.verdict is Verdict.PASS
+    with_threshold = fit_category(client, category, SEED)
+    assert with_threshold.revision.bank_digest == report.revision.bank_digest, "what is learned is the same"
+
+
+def test_a_frame_is_scored_by_other_knobs_as_well(client: Client, category: str) -> None:
+    plain = fit_category(client, category, SEED).revision
+    other = fit_category(client, category, SEED, recipe=replace(RECIPE, neighbours=3, aggregate=Aggregate.MAX), stage_only=True).revision
+    knobs = (Recipe(), Recipe(neighbours=3, aggregate=Aggregate.MAX))
+    frame = Frame("a", category, draw_defect(SEED, 200), InspectOptions(rescore=knobs))
+    (result,) = client.inspect([frame])
+    (expected,) = client.inspect([replace(frame, revision=other.revision, options=InspectOptions())])
+    assert result.revision == plain.revision
+    assert result.rescored == pytest.approx((result.score, expected.score), rel=1e-5)
+    assert expected.rescored == ()
+    with pytest.raises(ValueError, match="preset SEED cannot be named"):
+        client.inspect([replace(frame, options=InspectOptions(rescore=(Recipe(preset=Preset.SEED),)))])
 
 
 def test_calibration_keeps_the_bank_and_states_its_promise(client: Client, category: str) -> None:

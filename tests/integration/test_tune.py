@@ -85,7 +85,8 @@ def test_the_command_searches_proves_and_writes_a_recipe_that_fit_takes(
     found: dict[str, Any] = json.loads(out)
     assert found == json.loads((report / "tuning.json").read_text())
     check_tuning(found)
-    assert "rung 1 of 1: 6 settings on" in err
+    assert "rung 1 of 1: 6 fits on" in err
+    assert "best of 42 ways to score" in err
     page = (report / "tuning.html").read_text()
     finalists = [one for one in found["settings"] if one["milliseconds"] is not None]
     assert page.count("<circle") == len(finalists)
@@ -102,13 +103,19 @@ def test_the_command_searches_proves_and_writes_a_recipe_that_fit_takes(
 
 def check_tuning(found: dict[str, Any]) -> None:
     settings, held = found["settings"], found["held_out"]
-    assert len(settings) == 6
+    assert found["fits"] == 6
+    assert {one["fit"] for one in settings} == set(range(6))
+    assert len(settings) > 100, "every bank is scored in dozens of ways"
+    assert [one["number"] for one in settings] == list(range(len(settings)))
     assert settings[0]["changes"] == []
     assert all(one["recipe"]["resolution_px"] == 64 and one["shots"] == 4 for one in settings), "fixed knobs stay"
     assert sum(found["validation"]) + held["good"] + held["defective"] == 24
     assert any(one["on_front"] for one in settings)
     usable = [one for one in settings if not one["failure"]]
     best = max(usable, key=lambda one: (one["auroc"], one["average_precision"]))
+    timed = [one for one in settings if one["milliseconds"] is not None]
+    assert settings[0] in timed
+    assert len({one["fit"] for one in timed if one["number"]}) == len(timed) - 1, "the reference, and one of every fit"
     assert (best["auroc"], best["average_precision"]) == tuple(settings[found["best"]][name] for name in ("auroc", "average_precision"))
     gain = held["gain"]
     assert gain["value"] == pytest.approx(held["best_auroc"]["value"] - held["reference_auroc"]["value"])

@@ -144,7 +144,7 @@ def test_reweighting_is_equation_7(metric: Metric, count: int) -> None:
     recipe = Recipe(metric=metric, aggregate=Aggregate.MAX, reweight_neighbours=count)
     for query in unit_vectors(20, seed=3):
         row, distance, factor = equation_7(content().vectors, query, count, cosine=metric is not Metric.EUCLIDEAN)
-        assert bank(recipe).reweighting(query, row, distance) == pytest.approx(factor, abs=1e-5)
+        assert bank(recipe).reweighting(query, row, distance, recipe.reweight_neighbours) == pytest.approx(factor, abs=1e-5)
 
 
 def test_reweighting_of_far_vectors_does_not_overflow() -> None:
@@ -154,7 +154,7 @@ def test_reweighting_of_far_vectors_does_not_overflow() -> None:
         Recipe(metric=Metric.EUCLIDEAN, aggregate=Aggregate.MAX, reweight_neighbours=3),
         CPU,
     )
-    assert far.reweighting(np.array([-1.0, -1.0], np.float32), 0, 2**0.5) == 1.0
+    assert far.reweighting(np.array([-1.0, -1.0], np.float32), 0, 2**0.5, 3) == 1.0
 
 
 def test_reweighting_leaves_a_golden_part_out_too() -> None:
@@ -162,7 +162,7 @@ def test_reweighting_leaves_a_golden_part_out_too() -> None:
     query = unit_vectors(1, seed=4)[0]
     rest = content().vectors[PER_PART:]
     row, distance, factor = equation_7(rest, query, 5, cosine=True)
-    assert bank(recipe).without(0).reweighting(query, row + PER_PART, distance) == pytest.approx(factor, abs=1e-5)
+    assert bank(recipe).without(0).reweighting(query, row + PER_PART, distance, 5) == pytest.approx(factor, abs=1e-5)
 
 
 def test_size_counts_vectors_origins_and_radius() -> None:

@@ -14,9 +14,9 @@ from goldenpart.client.evaluation.errors import NotEvaluableError
 from goldenpart.client.recipe import Aggregate, Coreset, Detector, Metric, Preset, Recipe
 from goldenpart.client.tuning.certainty import auroc_gain
 from goldenpart.client.tuning.halving import Rung, Score, halve, plan_rungs
-from goldenpart.client.tuning.knob_space import draw_settings
+from goldenpart.client.tuning.knob_space import draw_settings, scorings
 from goldenpart.client.tuning.pareto import Costs, pareto_front
-from goldenpart.client.tuning.setting import Setting, recipe_knobs
+from goldenpart.client.tuning.setting import Learned, Setting, recipe_knobs
 from goldenpart.client.tuning.split import split_test
 from goldenpart.client.tuning.thresholds import conformal_threshold, threshold_choices
 
@@ -33,7 +33,9 @@ RESOLVED = Recipe(
     coreset_vectors=2000,
     rotations_deg=(),
     detector=Detector.BANK,
+    local_scale_neighbours=0,
 )
+LEARNED = Learned(RESOLVED, patches=16_384, bank_bytes=1, revision="r0001")
 
 
 @pytest.mark.parametrize(
@@ -147,22 +149,54 @@ def test_the_split_is_stratified_seeded_and_shares_no_picture() -> None:
 
 def test_settings_start_with_the_presets_and_keep_what_is_fixed() -> None:
     reference = Setting(Recipe(), 8)
-    drawn = draw_settings(reference, RESOLVED, 16, 40, 0, vary_shots=True)
+    drawn = draw_settings(reference, LEARNED, 16, 40, 0, vary_shots=True)
     assert drawn[:2] == [reference, Setting(Recipe(preset=Preset.SEED), 8)]
     assert len(set(drawn)) == 40
-    assert drawn == draw_settings(reference, RESOLVED, 16, 40, 0, vary_shots=True)
-    assert drawn != draw_settings(reference, RESOLVED, 16, 40, 1, vary_shots=True)
+    assert drawn == draw_settings(reference, LEARNED, 16, 40, 0, vary_shots=True)
+    assert drawn != draw_settings(reference, LEARNED, 16, 40, 1, vary_shots=True)
     assert {setting.shots for setting in drawn} <= {4, 8, 16}
     changed = {change.partition("=")[0] for setting in drawn for change in setting.unlike(reference)}
-    assert {"resolution_px", "metric", "neighbours", "aggregate", "coreset", "layers", "detector", "rotations_deg", "shots"} <= changed
+    assert {"resolution_px", "metric", "neighbourhood_patches", "coreset", "layers", "detector", "rotations_deg", "shots"} <= changed
+    assert not {"neighbours", "aggregate", "aggregate_percent"} & changed, "nothing is fitted for those"
     fixed = draw_settings(
-        Setting(Recipe(resolution_px=64, metric=Metric.COSINE), 8), replace(RESOLVED, resolution_px=64), 8, 30, 0, vary_shots=False
+        Setting(Recipe(resolution_px=64, metric=Metric.COSINE), 8),
+        replace(LEARNED, recipe=replace(RESOLVED, resolution_px=64)),
+        8,
+        30,
+        0,
+        vary_shots=False,
     )
     assert {(setting.recipe.resolution_px, setting.recipe.metric, setting.shots) for setting in fixed} == {(64, Metric.COSINE, 8)}
 
 
+def test_coresets_stay_small_enough_to_be_searched() -> None:
+    drawn = draw_settings(Setting(Recipe(), 8), replace(LEARNED, patches=100_000), 16, 200, 0, vary_shots=False)
+    recipes = [setting.recipe for setting in drawn]
+    ratios = {recipe.coreset_ratio for recipe in recipes if recipe.coreset_ratio}
+    assert ratios == {0.01, 0.05, 0.1}, "5 times the vectors of the reference are 10 % of the patches"
+    assert {recipe.coreset_vectors for recipe in recipes if recipe.coreset_vectors} == {1000, 5000}
+
+
+def test_every_way_to_score_comes_once_and_the_recipes_own_first() -> None:
+    ways = scorings(replace(RESOLVED, local_scale_neighbours=32), ())
+    assert ways[0] == {}
+    assert len({tuple(sorted(way.items())) for way in ways}) == len(ways) == 7 * 3 * 2
+    assert {"neighbours": 3, "aggregate": Aggregate.MAX, "reweight_neighbours": 3, "local_scale_neighbours": 0} in ways
+    assert {key for way in ways for key in way} == {
+        "neighbours",
+        "aggregate",
+        "aggregate_percent",
+        "reweight_neighbours",
+        "local_scale_neighbours",
+    }
+    without = scorings(RESOLVED, ("neighbours",))
+    assert len(without) == 7, "no local scale to switch off, and neighbours stay"
+    assert scorings(RESOLVED, ("aggregate_percent", "neighbours")) == [{}], "the aggregate is one decision"
+    assert all(set(way) <= {"aggregate", "aggregate_percent"} for way in scorings(replace(RESOLVED, detector=Detector.SUBSPACE), ()))
+
+
 def test_a_written_recipe_is_read_back(tmp_path: Path) -> None:
-    for setting in draw_settings(Setting(Recipe(), 8), RESOLVED, 16, 30, 4, vary_shots=True):
+    for setting in draw_settings(Setting(Recipe(), 8), LEARNED, 16, 30, 4, vary_shots=True):
         file = tmp_path / "recipe.json"
         file.write_text(json.dumps(recipe_knobs(setting.recipe)))
         assert make_recipe(None, [], None, file) == setting.recipe

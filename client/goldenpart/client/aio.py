@@ -114,12 +114,14 @@ class AsyncClient(AsyncCurationCalls, AsyncLearningCalls, AsyncZoneCalls):
         stage_only: bool = False,
         etag: str = "",
         reuse_features: bool = False,
+        without_threshold: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
         timeout_s: float = channel.ONBOARDING_TIMEOUT_S,
     ) -> FitReport:
         """Learn a category from golden parts and return its new revision, active unless ``stage_only``.
 
-        Images are read one by one while they are sent. ``on_progress`` is called in the event loop.
+        ``without_threshold`` leaves the threshold to :meth:`calibrate`, which saves the time of scoring every golden part by the others;
+        the revision stays staged until then. Images are read one by one while they are sent. ``on_progress`` is called in the event loop.
         """
         messages = requests.fit(
             category,
@@ -130,6 +132,7 @@ class AsyncClient(AsyncCurationCalls, AsyncLearningCalls, AsyncZoneCalls):
             stage_only=stage_only,
             etag=etag,
             reuse_features=reuse_features,
+            without_threshold=without_threshold,
         )
         outcome = Outcome[FitReport](on_progress)
         async for reply in self._wire.exchange(self._onboarding.Fit, messages, timeout_s):

@@ -126,6 +126,7 @@ def inspection(message: inspection_pb2.InspectionResult) -> results.Inspection:
         patches_excluded=message.patches_excluded,
         timings=_timings(message.timings),
         statistics=_statistics(message.statistics) if message.HasField("statistics") else None,
+        rescored=tuple(message.rescored),
     )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from goldenpart.client.recipe import Recipe
+
 ImageSource = bytes | Path | npt.NDArray[np.uint8]
 """An image: the bytes of a JPEG, PNG, BMP, TIFF or WebP file; the path of one; or (H, W) or (H, W, 3) uint8 pixels."""
 
@@ -33,6 +35,9 @@ class InspectOptions:
         overlay: A picture for people.
         explanation: Regions, and for the first of them a picture beside the golden part they are nearest to.
         reuse_features: Take what the backbone made of the same picture from the server's cache: for trying many recipes, not for a line.
+        rescore: Knobs to score the picture by as well, as if the revision had been fitted with them. Only those that change nothing of what
+            was learned: aggregate, aggregate_patches, aggregate_percent, and for a bank neighbours, reweight_neighbours and
+            local_scale_neighbours = 0. Their presets are ignored. At most 256.
     """
 
     regions: bool = False
@@ -40,6 +45,7 @@ class InspectOptions:
     overlay: bool = False
     explanation: bool = False
     reuse_features: bool = False
+    rescore: tuple[Recipe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from goldenpart.client.frames import Frame, ImageSource, InspectOptions, Mask, NamedImage, PixelFormat, RelativePoint
-from goldenpart.client.recipe import Recipe
+from goldenpart.client.recipe import Preset, Recipe
 from goldenpart.client.revisions import ThresholdRequest
 from goldenpart.v1 import category_pb2, image_pb2, inspection_pb2, onboarding_pb2, recipe_pb2
 
@@ -85,6 +85,7 @@ def _options(options: InspectOptions) -> inspection_pb2.InspectOptions:
         overlay=options.overlay,
         explanation=options.explanation,
         reuse_features=options.reuse_features,
+        rescore=map(rescored_knobs, options.rescore),
     )
 
 
@@ -96,6 +97,19 @@ def inspect(frames: Iterable[Frame]) -> inspection_pb2.InspectRequest:
 def stream_frame(source: Frame) -> inspection_pb2.InspectStreamRequest:
     """Make the message of one frame on a stream; see :func:`image` for the errors."""
     return inspection_pb2.InspectStreamRequest(frame=frame(source))
+
+
+def rescored_knobs(knobs: Recipe) -> recipe_pb2.Recipe:
+    """Make the message of knobs that go with a revision's recipe, which stands in for the preset.
+
+    Raises:
+        ValueError: They name another preset.
+    """
+    if knobs.preset is not Preset.DEFAULT:
+        raise ValueError(f"knobs to rescore by go with the revision's recipe; preset {knobs.preset} cannot be named")
+    message = recipe(knobs)
+    message.ClearField("preset")
+    return message
 
 
 def recipe(knobs: Recipe) -> recipe_pb2.Recipe:
@@ -155,6 +169,7 @@ def fit(
     stage_only: bool,
     etag: str,
     reuse_features: bool = False,
+    without_threshold: bool = False,
 ) -> Iterator[onboarding_pb2.FitRequest]:
     """Yield the messages of Fit, one per image, each read when its turn comes; see :func:`image` for the errors."""
     parts = list(named_images(images))
@@ -167,6 +182,7 @@ def fit(
         etag=etag,
         image_count=len(parts),
         reuse_features=reuse_features,
+        without_threshold=without_threshold,
     )
     yield onboarding_pb2.FitRequest(config=config)
     for part in parts:

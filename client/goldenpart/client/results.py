@@ -263,6 +263,7 @@ class Inspection:
         patches_excluded: Patches that the mask left out.
         timings: Where the time went.
         statistics: What a drift watch looks at; None if the frame was not inspected, or by an older server.
+        rescored: Scores by the knobs of ``InspectOptions.rescore``, in that order.
     """
 
     frame_id: str
@@ -286,3 +287,4 @@ class Inspection:
     patches_excluded: int = 0
     timings: Timings = field(default_factory=Timings)
     statistics: FrameStatistics | None = None
+    rescored: tuple[float, ...] = ()

@@ -23,51 +23,52 @@ _sym_db = _symbol_database.Default()
 
 
 from goldenpart.v1 import image_pb2 as goldenpart_dot_v1_dot_image__pb2
+from goldenpart.v1 import recipe_pb2 as goldenpart_dot_v1_dot_recipe__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1egoldenpart/v1/inspection.proto\x12\rgoldenpart.v1\x1a\x19goldenpart/v1/image.proto\"\xa5\x01\n\x05\x46rame\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12#\n\x05image\x18\x03 \x01(\x0b\x32\x14.goldenpart.v1.Image\x12.\n\x07options\x18\x04 \x01(\x0b\x32\x1d.goldenpart.v1.InspectOptions\x12\x10\n\x08revision\x18\x05 \x01(\t\x12\x11\n\tbudget_ms\x18\x06 \x01(\r\"p\n\x0eInspectOptions\x12\x0f\n\x07regions\x18\x01 \x01(\x08\x12\x0f\n\x07heatmap\x18\x02 \x01(\x08\x12\x0f\n\x07overlay\x18\x03 \x01(\x08\x12\x13\n\x0b\x65xplanation\x18\x04 \x01(\x08\x12\x16\n\x0ereuse_features\x18\x05 \x01(\x08\"F\n\x03\x42ox\x12\x0c\n\x04x_px\x18\x01 \x01(\r\x12\x0c\n\x04y_px\x18\x02 \x01(\r\x12\x10\n\x08width_px\x18\x03 \x01(\r\x12\x11\n\theight_px\x18\x04 \x01(\r\"\xef\x02\n\x06Region\x12\x1f\n\x03\x62ox\x18\x01 \x01(\x0b\x32\x12.goldenpart.v1.Box\x12\x0f\n\x07\x61rea_px\x18\x02 \x01(\r\x12\x0c\n\x04peak\x18\x03 \x01(\x01\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0c\n\x04zone\x18\x05 \x01(\t\x12\r\n\x05limit\x18\x06 \x01(\x01\x12\x0e\n\x06\x65xcess\x18\x07 \x01(\x01\x12\x11\n\ttolerated\x18\x08 \x01(\t\x12!\n\x05patch\x18\t \x01(\x0b\x32\x12.goldenpart.v1.Box\x12\x10\n\x08\x64istance\x18\n \x01(\x01\x12\x14\n\x07p_value\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\x33\n\nappearance\x18\x0c \x01(\x0b\x32\x1f.goldenpart.v1.RegionAppearance\x12\x31\n\x07nearest\x18\r \x01(\x0b\x32 .goldenpart.v1.NearestGoldenPart\x12\x18\n\x10side_by_side_png\x18\x0e \x01(\x0c\x42\n\n\x08_p_value\"\x91\x02\n\x10RegionAppearance\x12\x11\n\tlength_px\x18\x01 \x01(\x01\x12\x10\n\x08width_px\x18\x02 \x01(\x01\x12\x17\n\x0forientation_deg\x18\x03 \x01(\x01\x12\x12\n\nelongation\x18\x04 \x01(\x01\x12\x0c\n\x04x_px\x18\x05 \x01(\x01\x12\x0c\n\x04y_px\x18\x06 \x01(\x01\x12\x0f\n\x07\x61rea_px\x18\x07 \x01(\x01\x12\x10\n\x08outlined\x18\x08 \x01(\x08\x12\x38\n\x0fto_surroundings\x18\t \x01(\x0b\x32\x1f.goldenpart.v1.ColourDifference\x12\x32\n\tto_golden\x18\n \x01(\x0b\x32\x1f.goldenpart.v1.ColourDifference\"B\n\x10\x43olourDifference\x12\x11\n\tlightness\x18\x01 \x01(\x01\x12\x0b\n\x03red\x18\x02 \x01(\x01\x12\x0e\n\x06yellow\x18\x03 \x01(\x01\"\xb3\x01\n\x11NearestGoldenPart\x12!\n\x05patch\x18\x01 \x01(\x0b\x32\x12.goldenpart.v1.Box\x12\x14\n\x0cgolden_index\x18\x02 \x01(\r\x12\x13\n\x0bgolden_name\x18\x03 \x01(\t\x12(\n\x0cgolden_patch\x18\x04 \x01(\x0b\x32\x12.goldenpart.v1.Box\x12\x14\n\x0crotation_deg\x18\x05 \x01(\x01\x12\x10\n\x08\x64istance\x18\x06 \x01(\x01\"%\n\x07Heatmap\x12\x0b\n\x03png\x18\x01 \x01(\x0c\x12\r\n\x05scale\x18\x02 \x01(\x01\"\x8c\x01\n\x0cStageTimings\x12\x0f\n\x07queue_s\x18\x01 \x01(\x01\x12\x10\n\x08\x64\x65\x63ode_s\x18\x02 \x01(\x01\x12\x12\n\nbackbone_s\x18\x03 \x01(\x01\x12\x10\n\x08search_s\x18\x04 \x01(\x01\x12\x0e\n\x06post_s\x18\x05 \x01(\x01\x12\x0f\n\x07total_s\x18\x06 \x01(\x01\x12\x12\n\nbatch_size\x18\x07 \x01(\r\"\xad\x01\n\x0e\x46rameStatistic\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x18\n\x10references_above\x18\x02 \x01(\r\x12\x18\n\x10references_equal\x18\x03 \x01(\r\x12\x12\n\nreferences\x18\x04 \x01(\r\x12\x18\n\x10reference_median\x18\x05 \x01(\x01\x12\x19\n\x11reference_scatter\x18\x06 \x01(\x01\x12\x0f\n\x07p_value\x18\x07 \x01(\x01\"\xa1\x03\n\x0f\x46rameStatistics\x12,\n\x05score\x18\x01 \x01(\x0b\x32\x1d.goldenpart.v1.FrameStatistic\x12\x34\n\rfeature_shift\x18\x02 \x01(\x0b\x32\x1d.goldenpart.v1.FrameStatistic\x12\x31\n\nbrightness\x18\x03 \x01(\x0b\x32\x1d.goldenpart.v1.FrameStatistic\x12/\n\x08\x63ontrast\x18\x04 \x01(\x0b\x32\x1d.goldenpart.v1.FrameStatistic\x12\x30\n\tsharpness\x18\x05 \x01(\x0b\x32\x1d.goldenpart.v1.FrameStatistic\x12\x30\n\tframing_x\x18\x06 \x01(\x0b\x32\x1d.goldenpart.v1.FrameStatistic\x12\x30\n\tframing_y\x18\x07 \x01(\x0b\x32\x1d.goldenpart.v1.FrameStatistic\x12\x30\n\thighlight\x18\x08 \x01(\x0b\x32\x1d.goldenpart.v1.FrameStatistic\"\x85\x05\n\x10InspectionResult\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\'\n\x07verdict\x18\x04 \x01(\x0e\x32\x16.goldenpart.v1.Verdict\x12\x31\n\x06reason\x18\x05 \x01(\x0e\x32!.goldenpart.v1.NotInspectedReason\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\r\n\x05score\x18\x07 \x01(\x01\x12\x11\n\tthreshold\x18\x08 \x01(\x01\x12\x1d\n\x10review_threshold\x18\t \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07p_value\x18\n \x01(\x01\x12\x12\n\nconfidence\x18\x0b \x01(\x01\x12&\n\x07regions\x18\x0c \x03(\x0b\x32\x15.goldenpart.v1.Region\x12\x31\n\x07nearest\x18\r \x01(\x0b\x32 .goldenpart.v1.NearestGoldenPart\x12\'\n\x07heatmap\x18\x0e \x01(\x0b\x32\x16.goldenpart.v1.Heatmap\x12\x13\n\x0boverlay_png\x18\x0f \x01(\x0c\x12\x10\n\x08width_px\x18\x10 \x01(\r\x12\x11\n\theight_px\x18\x11 \x01(\r\x12\x19\n\x11patches_inspected\x18\x12 \x01(\r\x12\x18\n\x10patches_excluded\x18\x13 \x01(\r\x12,\n\x07timings\x18\x14 \x01(\x0b\x32\x1b.goldenpart.v1.StageTimings\x12\x32\n\nstatistics\x18\x15 \x01(\x0b\x32\x1e.goldenpart.v1.FrameStatisticsB\x13\n\x11_review_threshold\"6\n\x0eInspectRequest\x12$\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x14.goldenpart.v1.Frame\"C\n\x0fInspectResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.goldenpart.v1.InspectionResult\";\n\x14InspectStreamRequest\x12#\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x14.goldenpart.v1.Frame\"H\n\x15InspectStreamResponse\x12/\n\x06result\x18\x01 \x01(\x0b\x32\x1f.goldenpart.v1.InspectionResult*u\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x10\n\x0cVERDICT_PASS\x10\x01\x12\x10\n\x0cVERDICT_FAIL\x10\x02\x12\x12\n\x0eVERDICT_REVIEW\x10\x03\x12\x19\n\x15VERDICT_NOT_INSPECTED\x10\x04*\xfb\x04\n\x12NotInspectedReason\x12$\n NOT_INSPECTED_REASON_UNSPECIFIED\x10\x00\x12+\n\'NOT_INSPECTED_REASON_UNSUPPORTED_FORMAT\x10\x01\x12$\n NOT_INSPECTED_REASON_UNDECODABLE\x10\x02\x12(\n$NOT_INSPECTED_REASON_IMAGE_TOO_LARGE\x10\x03\x12&\n\"NOT_INSPECTED_REASON_INVALID_FRAME\x10\x04\x12)\n%NOT_INSPECTED_REASON_UNKNOWN_CATEGORY\x10\x05\x12)\n%NOT_INSPECTED_REASON_UNKNOWN_REVISION\x10\x06\x12\'\n#NOT_INSPECTED_REASON_NOT_CALIBRATED\x10\x07\x12)\n%NOT_INSPECTED_REASON_REVISION_DAMAGED\x10\x08\x12*\n&NOT_INSPECTED_REASON_BACKBONE_MISMATCH\x10\t\x12(\n$NOT_INSPECTED_REASON_DEADLINE_PASSED\x10\n\x12#\n\x1fNOT_INSPECTED_REASON_OVERLOADED\x10\x0b\x12!\n\x1dNOT_INSPECTED_REASON_DRAINING\x10\x0c\x12+\n\'NOT_INSPECTED_REASON_NOTHING_TO_INSPECT\x10\r\x12%\n!NOT_INSPECTED_REASON_SERVER_ERROR\x10\x0e\x32\xbd\x01\n\x11InspectionService\x12H\n\x07Inspect\x12\x1d.goldenpart.v1.InspectRequest\x1a\x1e.goldenpart.v1.InspectResponse\x12^\n\rInspectStream\x12#.goldenpart.v1.InspectStreamRequest\x1a$.goldenpart.v1.InspectStreamResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1egoldenpart/v1/inspection.proto\x12\rgoldenpart.v1\x1a\x19goldenpart/v1/image.proto\x1a\x1agoldenpart/v1/recipe.proto\"\xa5\x01\n\x05\x46rame\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12#\n\x05image\x18\x03 \x01(\x0b\x32\x14.goldenpart.v1.Image\x12.\n\x07options\x18\x04 \x01(\x0b\x32\x1d.goldenpart.v1.InspectOptions\x12\x10\n\x08revision\x18\x05 \x01(\t\x12\x11\n\tbudget_ms\x18\x06 \x01(\r\"\x98\x01\n\x0eInspectOptions\x12\x0f\n\x07regions\x18\x01 \x01(\x08\x12\x0f\n\x07heatmap\x18\x02 \x01(\x08\x12\x0f\n\x07overlay\x18\x03 \x01(\x08\x12\x13\n\x0b\x65xplanation\x18\x04 \x01(\x08\x12\x16\n\x0ereuse_features\x18\x05 \x01(\x08\x12&\n\x07rescore\x18\x06 \x03(\x0b\x32\x15.goldenpart.v1.Recipe\"F\n\x03\x42ox\x12\x0c\n\x04x_px\x18\x01 \x01(\r\x12\x0c\n\x04y_px\x18\x02 \x01(\r\x12\x10\n\x08width_px\x18\x03 \x01(\r\x12\x11\n\theight_px\x18\x04 \x01(\r\"\xef\x02\n\x06Region\x12\x1f\n\x03\x62ox\x18\x01 \x01(\x0b\x32\x12.goldenpart.v1.Box\x12\x0f\n\x07\x61rea_px\x18\x02 \x01(\r\x12\x0c\n\x04peak\x18\x03 \x01(\x01\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0c\n\x04zone\x18\x05 \x01(\t\x12\r\n\x05limit\x18\x06 \x01(\x01\x12\x0e\n\x06\x65xcess\x18\x07 \x01(\x01\x12\x11\n\ttolerated\x18\x08 \x01(\t\x12!\n\x05patch\x18\t \x01(\x0b\x32\x12.goldenpart.v1.Box\x12\x10\n\x08\x64istance\x18\n \x01(\x01\x12\x14\n\x07p_value\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\x33\n\nappearance\x18\x0c \x01(\x0b\x32\x1f.goldenpart.v1.RegionAppearance\x12\x31\n\x07nearest\x18\r \x01(\x0b\x32 .goldenpart.v1.NearestGoldenPart\x12\x18\n\x10side_by_side_png\x18\x0e \x01(\x0c\x42\n\n\x08_p_value\"\x91\x02\n\x10RegionAppearance\x12\x11\n\tlength_px\x18\x01 \x01(\x01\x12\x10\n\x08width_px\x18\x02 \x01(\x01\x12\x17\n\x0forientation_deg\x18\x03 \x01(\x01\x12\x12\n\nelongation\x18\x04 \x01(\x01\x12\x0c\n\x04x_px\x18\x05 \x01(\x01\x12\x0c\n\x04y_px\x18\x06 \x01(\x01\x12\x0f\n\x07\x61rea_px\x18\x07 \x01(\x01\x12\x10\n\x08outlined\x18\x08 \x01(\x08\x12\x38\n\x0fto_surroundings\x18\t \x01(\x0b\x32\x1f.goldenpart.v1.ColourDifference\x12\x32\n\tto_golden\x18\n \x01(\x0b\x32\x1f.goldenpart.v1.ColourDifference\"B\n\x10\x43olourDifference\x12\x11\n\tlightness\x18\x01 \x01(\x01\x12\x0b\n\x03red\x18\x02 \x01(\x01\x12\x0e\n\x06yellow\x18\x03 \x01(\x01\"\xb3\x01\n\x11NearestGoldenPart\x12!\n\x05patch\x18\x01 \x01(\x0b\x32\x12.goldenpart.v1.Box\x12\x14\n\x0cgolden_index\x18\x02 \x01(\r\x12\x13\n\x0bgolden_name\x18\x03 \x01(\t\x12(\n\x0cgolden_patch\x18\x04 \x01(\x0b\x32\x12.goldenpart.v1.Box\x12\x14\n\x0crotation_deg\x18\x05 \x01(\x01\x12\x10\n\x08\x64istance\x18\x06 \x01(\x01\"%\n\x07Heatmap\x12\x0b\n\x03png\x18\x01 \x01(\x0c\x12\r\n\x05scale\x18\x02 \x01(\x01\"\x8c\x01\n\x0cStageTimings\x12\x0f\n\x07queue_s\x18\x01 \x01(\x01\x12\x10\n\x08\x64\x65\x63ode_s\x18\x02 \x01(\x01\x12\x12\n\nbackbone_s\x18\x03 \x01(\x01\x12\x10\n\x08search_s\x18\x04 \x01(\x01\x12\x0e\n\x06post_s\x18\x05 \x01(\x01\x12\x0f\n\x07total_s\x18\x06 \x01(\x01\x12\x12\n\nbatch_size\x18\x07 \x01(\r\"\xad\x01\n\x0e\x46rameStatistic\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x18\n\x10references_above\x18\x02 \x01(\r\x12\x18\n\x10references_equal\x18\x03 \x01(\r\x12\x12\n\nreferences\x18\x04 \x01(\r\x12\x18\n\x10reference_median\x18\x05 \x01(\x01\x12\x19\n\x11reference_scatter\x18\x06 \x01(\x01\x12\x0f\n\x07p_value\x18\x07 \x01(\x01\"\xa1\x03\n\x0f\x46rameStatistics\x12,\n\x05score\x18\x01 \x01(\x0b\x32\x1d.goldenpart.v1.FrameStatistic\x12\x34\n\rfeature_shift\x18\x02 \x01(\x0b\x32\x1d.goldenpart.v1.FrameStatistic\x12\x31\n\nbrightness\x18\x03 \x01(\x0b\x32\x1d.goldenpart.v1.FrameStatistic\x12/\n\x08\x63ontrast\x18\x04 \x01(\x0b\x32\x1d.goldenpart.v1.FrameStatistic\x12\x30\n\tsharpness\x18\x05 \x01(\x0b\x32\x1d.goldenpart.v1.FrameStatistic\x12\x30\n\tframing_x\x18\x06 \x01(\x0b\x32\x1d.goldenpart.v1.FrameStatistic\x12\x30\n\tframing_y\x18\x07 \x01(\x0b\x32\x1d.goldenpart.v1.FrameStatistic\x12\x30\n\thighlight\x18\x08 \x01(\x0b\x32\x1d.goldenpart.v1.FrameStatistic\"\x97\x05\n\x10InspectionResult\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\'\n\x07verdict\x18\x04 \x01(\x0e\x32\x16.goldenpart.v1.Verdict\x12\x31\n\x06reason\x18\x05 \x01(\x0e\x32!.goldenpart.v1.NotInspectedReason\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\r\n\x05score\x18\x07 \x01(\x01\x12\x11\n\tthreshold\x18\x08 \x01(\x01\x12\x1d\n\x10review_threshold\x18\t \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07p_value\x18\n \x01(\x01\x12\x12\n\nconfidence\x18\x0b \x01(\x01\x12&\n\x07regions\x18\x0c \x03(\x0b\x32\x15.goldenpart.v1.Region\x12\x31\n\x07nearest\x18\r \x01(\x0b\x32 .goldenpart.v1.NearestGoldenPart\x12\'\n\x07heatmap\x18\x0e \x01(\x0b\x32\x16.goldenpart.v1.Heatmap\x12\x13\n\x0boverlay_png\x18\x0f \x01(\x0c\x12\x10\n\x08width_px\x18\x10 \x01(\r\x12\x11\n\theight_px\x18\x11 \x01(\r\x12\x19\n\x11patches_inspected\x18\x12 \x01(\r\x12\x18\n\x10patches_excluded\x18\x13 \x01(\r\x12,\n\x07timings\x18\x14 \x01(\x0b\x32\x1b.goldenpart.v1.StageTimings\x12\x32\n\nstatistics\x18\x15 \x01(\x0b\x32\x1e.goldenpart.v1.FrameStatistics\x12\x10\n\x08rescored\x18\x16 \x03(\x01\x42\x13\n\x11_review_threshold\"6\n\x0eInspectRequest\x12$\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x14.goldenpart.v1.Frame\"C\n\x0fInspectResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.goldenpart.v1.InspectionResult\";\n\x14InspectStreamRequest\x12#\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x14.goldenpart.v1.Frame\"H\n\x15InspectStreamResponse\x12/\n\x06result\x18\x01 \x01(\x0b\x32\x1f.goldenpart.v1.InspectionResult*u\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x10\n\x0cVERDICT_PASS\x10\x01\x12\x10\n\x0cVERDICT_FAIL\x10\x02\x12\x12\n\x0eVERDICT_REVIEW\x10\x03\x12\x19\n\x15VERDICT_NOT_INSPECTED\x10\x04*\xfb\x04\n\x12NotInspectedReason\x12$\n NOT_INSPECTED_REASON_UNSPECIFIED\x10\x00\x12+\n\'NOT_INSPECTED_REASON_UNSUPPORTED_FORMAT\x10\x01\x12$\n NOT_INSPECTED_REASON_UNDECODABLE\x10\x02\x12(\n$NOT_INSPECTED_REASON_IMAGE_TOO_LARGE\x10\x03\x12&\n\"NOT_INSPECTED_REASON_INVALID_FRAME\x10\x04\x12)\n%NOT_INSPECTED_REASON_UNKNOWN_CATEGORY\x10\x05\x12)\n%NOT_INSPECTED_REASON_UNKNOWN_REVISION\x10\x06\x12\'\n#NOT_INSPECTED_REASON_NOT_CALIBRATED\x10\x07\x12)\n%NOT_INSPECTED_REASON_REVISION_DAMAGED\x10\x08\x12*\n&NOT_INSPECTED_REASON_BACKBONE_MISMATCH\x10\t\x12(\n$NOT_INSPECTED_REASON_DEADLINE_PASSED\x10\n\x12#\n\x1fNOT_INSPECTED_REASON_OVERLOADED\x10\x0b\x12!\n\x1dNOT_INSPECTED_REASON_DRAINING\x10\x0c\x12+\n\'NOT_INSPECTED_REASON_NOTHING_TO_INSPECT\x10\r\x12%\n!NOT_INSPECTED_REASON_SERVER_ERROR\x10\x0e\x32\xbd\x01\n\x11InspectionService\x12H\n\x07Inspect\x12\x1d.goldenpart.v1.InspectRequest\x1a\x1e.goldenpart.v1.InspectResponse\x12^\n\rInspectStream\x12#.goldenpart.v1.InspectStreamRequest\x1a$.goldenpart.v1.InspectStreamResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'goldenpart.v1.inspection_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VERDICT']._serialized_start=3012
-  _globals['_VERDICT']._serialized_end=3129
-  _globals['_NOTINSPECTEDREASON']._serialized_start=3132
-  _globals['_NOTINSPECTEDREASON']._serialized_end=3767
-  _globals['_FRAME']._serialized_start=77
-  _globals['_FRAME']._serialized_end=242
-  _globals['_INSPECTOPTIONS']._serialized_start=244
-  _globals['_INSPECTOPTIONS']._serialized_end=356
-  _globals['_BOX']._serialized_start=358
-  _globals['_BOX']._serialized_end=428
-  _globals['_REGION']._serialized_start=431
-  _globals['_REGION']._serialized_end=798
-  _globals['_REGIONAPPEARANCE']._serialized_start=801
-  _globals['_REGIONAPPEARANCE']._serialized_end=1074
-  _globals['_COLOURDIFFERENCE']._serialized_start=1076
-  _globals['_COLOURDIFFERENCE']._serialized_end=1142
-  _globals['_NEARESTGOLDENPART']._serialized_start=1145
-  _globals['_NEARESTGOLDENPART']._serialized_end=1324
-  _globals['_HEATMAP']._serialized_start=1326
-  _globals['_HEATMAP']._serialized_end=1363
-  _globals['_STAGETIMINGS']._serialized_start=1366
-  _globals['_STAGETIMINGS']._serialized_end=1506
-  _globals['_FRAMESTATISTIC']._serialized_start=1509
-  _globals['_FRAMESTATISTIC']._serialized_end=1682
-  _globals['_FRAMESTATISTICS']._serialized_start=1685
-  _globals['_FRAMESTATISTICS']._serialized_end=2102
-  _globals['_INSPECTIONRESULT']._serialized_start=2105
-  _globals['_INSPECTIONRESULT']._serialized_end=2750
-  _globals['_INSPECTREQUEST']._serialized_start=2752
-  _globals['_INSPECTREQUEST']._serialized_end=2806
-  _globals['_INSPECTRESPONSE']._serialized_start=2808
-  _globals['_INSPECTRESPONSE']._serialized_end=2875
-  _globals['_INSPECTSTREAMREQUEST']._serialized_start=2877
-  _globals['_INSPECTSTREAMREQUEST']._serialized_end=2936
-  _globals['_INSPECTSTREAMRESPONSE']._serialized_start=2938
-  _globals['_INSPECTSTREAMRESPONSE']._serialized_end=3010
-  _globals['_INSPECTIONSERVICE']._serialized_start=3770
-  _globals['_INSPECTIONSERVICE']._serialized_end=3959
+  _globals['_VERDICT']._serialized_start=3099
+  _globals['_VERDICT']._serialized_end=3216
+  _globals['_NOTINSPECTEDREASON']._serialized_start=3219
+  _globals['_NOTINSPECTEDREASON']._serialized_end=3854
+  _globals['_FRAME']._serialized_start=105
+  _globals['_FRAME']._serialized_end=270
+  _globals['_INSPECTOPTIONS']._serialized_start=273
+  _globals['_INSPECTOPTIONS']._serialized_end=425
+  _globals['_BOX']._serialized_start=427
+  _globals['_BOX']._serialized_end=497
+  _globals['_REGION']._serialized_start=500
+  _globals['_REGION']._serialized_end=867
+  _globals['_REGIONAPPEARANCE']._serialized_start=870
+  _globals['_REGIONAPPEARANCE']._serialized_end=1143
+  _globals['_COLOURDIFFERENCE']._serialized_start=1145
+  _globals['_COLOURDIFFERENCE']._serialized_end=1211
+  _globals['_NEARESTGOLDENPART']._serialized_start=1214
+  _globals['_NEARESTGOLDENPART']._serialized_end=1393
+  _globals['_HEATMAP']._serialized_start=1395
+  _globals['_HEATMAP']._serialized_end=1432
+  _globals['_STAGETIMINGS']._serialized_start=1435
+  _globals['_STAGETIMINGS']._serialized_end=1575
+  _globals['_FRAMESTATISTIC']._serialized_start=1578
+  _globals['_FRAMESTATISTIC']._serialized_end=1751
+  _globals['_FRAMESTATISTICS']._serialized_start=1754
+  _globals['_FRAMESTATISTICS']._serialized_end=2171
+  _globals['_INSPECTIONRESULT']._serialized_start=2174
+  _globals['_INSPECTIONRESULT']._serialized_end=2837
+  _globals['_INSPECTREQUEST']._serialized_start=2839
+  _globals['_INSPECTREQUEST']._serialized_end=2893
+  _globals['_INSPECTRESPONSE']._serialized_start=2895
+  _globals['_INSPECTRESPONSE']._serialized_end=2962
+  _globals['_INSPECTSTREAMREQUEST']._serialized_start=2964
+  _globals['_INSPECTSTREAMREQUEST']._serialized_end=3023
+  _globals['_INSPECTSTREAMRESPONSE']._serialized_start=3025
+  _globals['_INSPECTSTREAMRESPONSE']._serialized_end=3097
+  _globals['_INSPECTIONSERVICE']._serialized_start=3857
+  _globals['_INSPECTIONSERVICE']._serialized_end=4046
 # @@protoc_insertion_point(module_scope)

@@ -1,4 +1,5 @@
 from goldenpart.v1 import image_pb2 as _image_pb2
+from goldenpart.v1 import recipe_pb2 as _recipe_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -71,18 +72,20 @@ class Frame(_message.Message):
     def __init__(self, frame_id: _Optional[str] = ..., category: _Optional[str] = ..., image: _Optional[_Union[_image_pb2.Image, _Mapping]] = ..., options: _Optional[_Union[InspectOptions, _Mapping]] = ..., revision: _Optional[str] = ..., budget_ms: _Optional[int] = ...) -> None: ...
 
 class InspectOptions(_message.Message):
-    __slots__ = ("regions", "heatmap", "overlay", "explanation", "reuse_features")
+    __slots__ = ("regions", "heatmap", "overlay", "explanation", "reuse_features", "rescore")
     REGIONS_FIELD_NUMBER: _ClassVar[int]
     HEATMAP_FIELD_NUMBER: _ClassVar[int]
     OVERLAY_FIELD_NUMBER: _ClassVar[int]
     EXPLANATION_FIELD_NUMBER: _ClassVar[int]
     REUSE_FEATURES_FIELD_NUMBER: _ClassVar[int]
+    RESCORE_FIELD_NUMBER: _ClassVar[int]
     regions: bool
     heatmap: bool
     overlay: bool
     explanation: bool
     reuse_features: bool
-    def __init__(self, regions: bool = ..., heatmap: bool = ..., overlay: bool = ..., explanation: bool = ..., reuse_features: bool = ...) -> None: ...
+    rescore: _containers.RepeatedCompositeFieldContainer[_recipe_pb2.Recipe]
+    def __init__(self, regions: bool = ..., heatmap: bool = ..., overlay: bool = ..., explanation: bool = ..., reuse_features: bool = ..., rescore: _Optional[_Iterable[_Union[_recipe_pb2.Recipe, _Mapping]]] = ...) -> None: ...
 
 class Box(_message.Message):
     __slots__ = ("x_px", "y_px", "width_px", "height_px")
@@ -243,7 +246,7 @@ class FrameStatistics(_message.Message):
     def __init__(self, score: _Optional[_Union[FrameStatistic, _Mapping]] = ..., feature_shift: _Optional[_Union[FrameStatistic, _Mapping]] = ..., brightness: _Optional[_Union[FrameStatistic, _Mapping]] = ..., contrast: _Optional[_Union[FrameStatistic, _Mapping]] = ..., sharpness: _Optional[_Union[FrameStatistic, _Mapping]] = ..., framing_x: _Optional[_Union[FrameStatistic, _Mapping]] = ..., framing_y: _Optional[_Union[FrameStatistic, _Mapping]] = ..., highlight: _Optional[_Union[FrameStatistic, _Mapping]] = ...) -> None: ...
 
 class InspectionResult(_message.Message):
-    __slots__ = ("frame_id", "category", "revision", "verdict", "reason", "message", "score", "threshold", "review_threshold", "p_value", "confidence", "regions", "nearest", "heatmap", "overlay_png", "width_px", "height_px", "patches_inspected", "patches_excluded", "timings", "statistics")
+    __slots__ = ("frame_id", "category", "revision", "verdict", "reason", "message", "score", "threshold", "review_threshold", "p_value", "confidence", "regions", "nearest", "heatmap", "overlay_png", "width_px", "height_px", "patches_inspected", "patches_excluded", "timings", "statistics", "rescored")
     FRAME_ID_FIELD_NUMBER: _ClassVar[int]
     CATEGORY_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -265,6 +268,7 @@ class InspectionResult(_message.Message):
     PATCHES_EXCLUDED_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
     STATISTICS_FIELD_NUMBER: _ClassVar[int]
+    RESCORED_FIELD_NUMBER: _ClassVar[int]
     frame_id: str
     category: str
     revision: str
@@ -286,7 +290,8 @@ class InspectionResult(_message.Message):
     patches_excluded: int
     timings: StageTimings
     statistics: FrameStatistics
-    def __init__(self, frame_id: _Optional[str] = ..., category: _Optional[str] = ..., revision: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., reason: _Optional[_Union[NotInspectedReason, str]] = ..., message: _Optional[str] = ..., score: _Optional[float] = ..., threshold: _Optional[float] = ..., review_threshold: _Optional[float] = ..., p_value: _Optional[float] = ..., confidence: _Optional[float] = ..., regions: _Optional[_Iterable[_Union[Region, _Mapping]]] = ..., nearest: _Optional[_Union[NearestGoldenPart, _Mapping]] = ..., heatmap: _Optional[_Union[Heatmap, _Mapping]] = ..., overlay_png: _Optional[bytes] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., patches_inspected: _Optional[int] = ..., patches_excluded: _Optional[int] = ..., timings: _Optional[_Union[StageTimings, _Mapping]] = ..., statistics: _Optional[_Union[FrameStatistics, _Mapping]] = ...) -> None: ...
+    rescored: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, frame_id: _Optional[str] = ..., category: _Optional[str] = ..., revision: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., reason: _Optional[_Union[NotInspectedReason, str]] = ..., message: _Optional[str] = ..., score: _Optional[float] = ..., threshold: _Optional[float] = ..., review_threshold: _Optional[float] = ..., p_value: _Optional[float] = ..., confidence: _Optional[float] = ..., regions: _Optional[_Iterable[_Union[Region, _Mapping]]] = ..., nearest: _Optional[_Union[NearestGoldenPart, _Mapping]] = ..., heatmap: _Optional[_Union[Heatmap, _Mapping]] = ..., overlay_png: _Optional[bytes] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., patches_inspected: _Optional[int] = ..., patches_excluded: _Optional[int] = ..., timings: _Optional[_Union[StageTimings, _Mapping]] = ..., statistics: _Optional[_Union[FrameStatistics, _Mapping]] = ..., rescored: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class InspectRequest(_message.Message):
     __slots__ = ("frames",)

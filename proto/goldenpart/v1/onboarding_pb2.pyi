@@ -51,7 +51,7 @@ class FitRequest(_message.Message):
     def __init__(self, config: _Optional[_Union[FitConfig, _Mapping]] = ..., image: _Optional[_Union[GoldenImage, _Mapping]] = ...) -> None: ...
 
 class FitConfig(_message.Message):
-    __slots__ = ("category", "recipe", "mask", "threshold", "stage_only", "etag", "image_count", "reuse_features")
+    __slots__ = ("category", "recipe", "mask", "threshold", "stage_only", "etag", "image_count", "reuse_features", "without_threshold")
     CATEGORY_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     MASK_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +60,7 @@ class FitConfig(_message.Message):
     ETAG_FIELD_NUMBER: _ClassVar[int]
     IMAGE_COUNT_FIELD_NUMBER: _ClassVar[int]
     REUSE_FEATURES_FIELD_NUMBER: _ClassVar[int]
+    WITHOUT_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     category: str
     recipe: _recipe_pb2.Recipe
     mask: _image_pb2.InspectionMask
@@ -68,7 +69,8 @@ class FitConfig(_message.Message):
     etag: str
     image_count: int
     reuse_features: bool
-    def __init__(self, category: _Optional[str] = ..., recipe: _Optional[_Union[_recipe_pb2.Recipe, _Mapping]] = ..., mask: _Optional[_Union[_image_pb2.InspectionMask, _Mapping]] = ..., threshold: _Optional[_Union[ThresholdRequest, _Mapping]] = ..., stage_only: bool = ..., etag: _Optional[str] = ..., image_count: _Optional[int] = ..., reuse_features: bool = ...) -> None: ...
+    without_threshold: bool
+    def __init__(self, category: _Optional[str] = ..., recipe: _Optional[_Union[_recipe_pb2.Recipe, _Mapping]] = ..., mask: _Optional[_Union[_image_pb2.InspectionMask, _Mapping]] = ..., threshold: _Optional[_Union[ThresholdRequest, _Mapping]] = ..., stage_only: bool = ..., etag: _Optional[str] = ..., image_count: _Optional[int] = ..., reuse_features: bool = ..., without_threshold: bool = ...) -> None: ...
 
 class ThresholdRequest(_message.Message):
     __slots__ = ("method", "false_reject_rate", "review_rate")

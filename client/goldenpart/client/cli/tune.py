@@ -38,7 +38,9 @@ def tune(
     *,
     category: Annotated[str, typer.Option("--category", "-c", metavar="NAME", help="Which category of the dataset.")] = "",
     shots: Annotated[int | None, typer.Option(min=1, help="Golden parts.", show_default="16, and others are tried")] = None,
-    budget: Annotated[int, typer.Option(min=2, metavar="SETTINGS", help="Settings to try, the preset included.")] = 27,
+    budget: Annotated[
+        int, typer.Option(min=2, metavar="FITS", help="What to fit, the preset included; each is scored in dozens of ways.")
+    ] = 27,
     seconds: Annotated[float | None, typer.Option(help="Stop after about so long.", show_default="no limit")] = None,
     preset: Annotated[
         Preset | None, typer.Option(case_sensitive=False, help="What to start from and compare with.", show_default="default")

@@ -30,13 +30,14 @@ class TuningBars:
 
     def rung(self, number: int, rung: Rung, rungs: int) -> None:
         """Show which rung starts."""
-        words = f"rung {number} of {rungs}: {rung.settings} settings on {rung.images} images"
+        words = f"rung {number} of {rungs}: {rung.settings} fits on {rung.images} images"
         self._bars.console.print(words, markup=False, soft_wrap=True)
         self._bars.reset(self._step, description=f"rung {number} of {rungs}", total=rung.settings)
 
-    def measured(self, setting: TriedSetting) -> None:
-        """Print the line of a setting."""
-        self._bars.console.print(f"  {setting.number}: {setting.label}: {_outcome(setting)}", markup=False, soft_wrap=True)
+    def measured(self, setting: TriedSetting, ways: int) -> None:
+        """Print the line of a fit: the best of the ways to score by it."""
+        line = f"  {setting.fit}: {setting.label}: {_outcome(setting)}, best of {ways} ways to score"
+        self._bars.console.print(line, markup=False, soft_wrap=True)
         self._bars.advance(self._step)
 
     def finishing(self, what: str, done: int, total: int) -> None:
@@ -66,7 +67,8 @@ def shown_tuning() -> Iterator[TuningBars]:
 def tuning_view(found: Tuning) -> Group:
     """Return the finalists, the thresholds and the verdict as people like to see them."""
     held = found.held_out
-    speed = f"{found.measurements} measurements, {found.settings_per_minute:.1f} settings per minute"
+    tried = f"{len(found.settings)} settings of {found.fits} fits"
+    speed = f"{tried}, {found.measurements} measurements, {found.settings_per_minute:.0f} settings per minute"
     proof = f"held out: {held.good} good + {held.defective} defective images; preset AUROC {held.reference_auroc.value:.4f}"
     parts: list[Table | str] = [_finalists(found), proof, f"{speed}, {found.seconds:.0f} s in all"]
     if found.thresholds:
@@ -77,7 +79,10 @@ def tuning_view(found: Tuning) -> Group:
 def _finalists(found: Tuning) -> Table:
     heads = ("images", "AUROC", "AP", "ms/frame", "bank MB", "shots")
     made = table("setting", *heads, "front", right=heads)
-    made.title = f"{found.category}: settings of the last rung on validation images, * = no other beats it in accuracy, time and memory"
+    made.title = (
+        f"{found.category}: the preset and the best setting of each fit of the last rung on validation images, "
+        "* = none of these beats it in accuracy, time and memory"
+    )
     timed = [setting for setting in found.settings if setting.milliseconds is not None]
     for setting in sorted(timed, key=lambda one: (one.auroc or 0.0, one.average_precision or 0.0), reverse=True):
         figures = (

@@ -11,6 +11,7 @@ from goldenpart.client.tuning.results import TriedSetting, Tuning
 
 _TEMPLATE = Path(__file__).with_name("tuning.html.j2")
 WIDTH_PX, HEIGHT_PX, LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 820, 420, 64, 24, 16, 48
+_SHOWN = 100
 _LEAST_RADIUS_PX, _MOST_RADIUS_PX = 5.0, 18.0
 
 
@@ -45,7 +46,8 @@ def write_tuning(path: Path, found: Tuning) -> Path:
     environment.filters["percent"] = lambda rate: "-" if rate is None else f"{100 * rate:.3g} %"
     layout = {"width": WIDTH_PX, "height": HEIGHT_PX, "left": LEFT_PX, "right": WIDTH_PX - RIGHT_PX}
     layout |= {"top": TOP_PX, "bottom": HEIGHT_PX - BOTTOM_PX}
-    ranked = sorted(found.settings, key=lambda one: (one.images, one.auroc or 0.0, one.average_precision or 0.0), reverse=True)
+    ranked = sorted(found.settings, key=lambda one: (one.images, one.auroc or 0.0, one.average_precision or 0.0), reverse=True)[:_SHOWN]
+    ranked += [one for one in found.settings if one.failure and one not in ranked]
     page = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     text = page.render(found=found, held=found.held_out, scatter=scatter(found), ranked=ranked, layout=layout)
     path.write_text(text, encoding="utf-8")

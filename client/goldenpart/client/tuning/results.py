@@ -14,7 +14,8 @@ class TriedSetting:
     """A setting and what came of it.
 
     Attributes:
-        number: Place in the order of the draw; 0 is the reference.
+        number: Place among all; 0 is the reference.
+        fit: Number of what was fitted, in the order of the draw; settings that share it differ in how they score.
         recipe: As it was asked for.
         shots: Golden parts.
         changes: What differs from the reference, as ``knob=value``.
@@ -22,12 +23,13 @@ class TriedSetting:
         auroc: On those; None if it was not measured (also the next).
         average_precision: On those.
         bank_bytes: Memory of what was learned; 0 if it was not fitted.
-        milliseconds: Median time per frame in the server, queue left out; None for settings that left before the last rung.
-        on_front: Whether no other setting of the last rung beats it in accuracy, time and memory together.
+        milliseconds: Median time per frame in the server, queue left out; only of the reference and the best of every fit of the last rung.
+        on_front: Whether none of those beats it in accuracy, time and memory together.
         failure: Why it could not be used; empty if it could.
     """
 
     number: int
+    fit: int
     recipe: Recipe
     shots: int
     changes: tuple[str, ...]
@@ -99,13 +101,14 @@ class Tuning:
         machine: Where it was measured.
         seed: Of the draws and the split.
         validation: Good and defective validation images.
-        rungs: As planned.
-        settings: All that were drawn, in that order.
+        rungs: As planned, in fits.
+        settings: All, by fit.
         best: Number of the best on the validation images.
         recommended: ``best`` if the gain is sure, else 0, the reference.
         held_out: The proof.
         calibration_images: Good images whose scores ``thresholds`` rest on.
         thresholds: For the recommended setting; empty without calibration images.
+        fits: What was drawn to be fitted.
         measurements: Settings times rungs measured.
         settings_per_minute: Measurements per minute of the search, without the final measurements.
         seconds: The whole took so long.
@@ -127,6 +130,7 @@ class Tuning:
     held_out: HeldOut
     calibration_images: int
     thresholds: tuple[ThresholdChoice, ...]
+    fits: int
     measurements: int
     settings_per_minute: float
     seconds: float

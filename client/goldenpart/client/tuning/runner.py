@@ -16,7 +16,7 @@ from goldenpart.client.evaluation.throwaway import throwaway_category
 from goldenpart.client.recipe import Recipe
 from goldenpart.client.tuning.bench import Bench
 from goldenpart.client.tuning.halving import Rung, plan_rungs
-from goldenpart.client.tuning.knob_space import draw_settings
+from goldenpart.client.tuning.knob_space import draw_settings, recipe_fixed
 from goldenpart.client.tuning.results import ThresholdChoice, TriedSetting, Tuning
 from goldenpart.client.tuning.search import Search, by_preparation
 from goldenpart.client.tuning.setting import Setting
@@ -37,8 +37,8 @@ class Watcher(Interface):
     def rung(self, number: int, rung: Rung, rungs: int) -> None:
         """A rung starts; ``number`` counts from 1."""
 
-    def measured(self, setting: TriedSetting) -> None:
-        """A setting has been measured, or has failed."""
+    def measured(self, setting: TriedSetting, ways: int) -> None:
+        """A fit has been scored in so many ways, of which this is the best, or it has failed."""
 
     def finishing(self, what: str, done: int, total: int) -> None:
         """The search is over; final measurements go on."""
@@ -56,7 +56,7 @@ class Plan:
         category: Name in the dataset; empty if it has only one.
         shots: Golden parts; None means 16 and others beside.
         recipe: The reference; knobs that it sets stay as they are.
-        budget: Settings to try, the reference included.
+        budget: Fits to try, the reference included; each is scored in many ways.
         seconds: About so long; None = until the budget is spent.
         seed: Of all draws.
         validation_share: Of the test images that settings are chosen by.
@@ -80,7 +80,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.budget < 2:
-            raise ValueError(f"a budget of {self.budget} settings leaves nothing to compare; give at least 2")
+            raise ValueError(f"a budget of {self.budget} fits leaves nothing to compare; give at least 2")
         if self.seconds is not None and self.seconds <= 0:
             raise ValueError(f"{self.seconds:g} seconds are no time; give more than 0, or leave the limit out")
         if self.shots is not None and self.shots < 1:
@@ -117,18 +117,18 @@ def tune(client: Client, plan: Plan, watcher: Watcher) -> Tuning:
     with throwaway_category(client) as name:
         bench = Bench(client, name, material.draws, plan.calls_in_flight)
         reference = Setting(plan.recipe, material.shots)
-        resolved = bench.fit(reference).recipe
-        settings = draw_settings(reference, resolved, max(material.draws), plan.budget, plan.seed, vary_shots=plan.shots is None)
-        search = Search(bench, settings, material.split.validation, watcher)
+        learned, fixed = bench.fit(reference), recipe_fixed(plan.recipe)
+        settings = draw_settings(reference, learned, max(material.draws), plan.budget, plan.seed, vary_shots=plan.shots is None)
+        search = Search(bench, settings, fixed, material.split.validation, watcher)
         rungs = plan_rungs(len(settings), len(material.split.validation))
         search_s = None if plan.seconds is None else plan.seconds * _SEARCH_SHARE - (time.monotonic() - started_s)
         search.run(rungs, by_preparation(settings) if search_s is None else settings, search_s)
         search.time_finalists()
         held_out = search.prove(material.split.held_out)
-        recommended = search.best if held_out.is_sure else 0
-        normals, thresholds = _thresholds(bench, settings[recommended], material.split)
+        normals, thresholds = _thresholds(bench, search.best if held_out.is_sure else reference, material.split)
     validation = material.split.validation
     defective = sum(image.defective for image in validation)
+    tried, best = search.tried()
     return Tuning(
         command=plan.command,
         dataset=str(plan.dataset),
@@ -137,12 +137,13 @@ def tune(client: Client, plan: Plan, watcher: Watcher) -> Tuning:
         seed=plan.seed,
         validation=(len(validation) - defective, defective),
         rungs=rungs,
-        settings=search.tried(),
-        best=search.best,
-        recommended=recommended,
+        settings=tried,
+        best=best,
+        recommended=best if held_out.is_sure else 0,
         held_out=held_out,
         calibration_images=normals,
         thresholds=thresholds,
+        fits=len(settings),
         measurements=search.measurements,
         settings_per_minute=search.settings_per_minute,
         seconds=time.monotonic() - started_s,

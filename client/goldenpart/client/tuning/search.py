@@ -1,8 +1,8 @@
 """The search over settings: rungs, finalists, proof."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from goldenpart.client.errors import FailedPrecondition, InvalidArgument
@@ -14,6 +14,7 @@ from goldenpart.client.evaluation.metrics.image_level import image_metrics
 from goldenpart.client.tuning.bench import Bench
 from goldenpart.client.tuning.certainty import auroc_gain
 from goldenpart.client.tuning.halving import Rung, Score, halve
+from goldenpart.client.tuning.knob_space import Change, scorings
 from goldenpart.client.tuning.pareto import Costs, pareto_front
 from goldenpart.client.tuning.results import HeldOut, TriedSetting
 from goldenpart.client.tuning.setting import Setting
@@ -26,8 +27,9 @@ TIMED_IMAGES = 9
 
 @dataclass(slots=True)
 class _Record:
-    """What is known of a setting so far."""
+    """A setting and what is known of it so far."""
 
+    setting: Setting
     images: int = 0
     score: Score | None = None
     bank_bytes: int = 0
@@ -36,39 +38,68 @@ class _Record:
     failure: str = ""
 
 
+@dataclass(slots=True)
+class _Fit:
+    """What is fitted once, and the settings that are scored by it, its own first."""
+
+    setting: Setting
+    scorings: list[Change] = field(default_factory=list)
+    records: list[_Record] = field(default_factory=list)
+
+    @property
+    def best(self) -> _Record:
+        """The best of the settings; the earliest of equals."""
+        return max(self.records, key=lambda record: record.score or Score(0.0, 0.0))
+
+
 class Search:
     """Finds the best of some settings. Blocks; belongs to one thread.
 
+    Every fit is scored in all ways that change nothing that was learned, for one search per image; it is judged by the best of them.
+
     Args:
         bench: Fits and inspects.
-        settings: The reference first, all different.
+        settings: What is fitted, the reference first, all different.
+        fixed: Names of knobs that stay as they are.
         validation: Images to choose by, classes mixed.
         watcher: Is told how far it is.
 
     Attributes:
-        best: Place of the best setting after ``run``.
         measurements: Settings times rungs so far.
-        out_of_time: Whether settings were left out because the time was up.
+        out_of_time: Whether fits were left out because the time was up.
     """
 
-    def __init__(self, bench: Bench, settings: Sequence[Setting], validation: Sequence[LabelledImage], watcher: "Watcher") -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        settings: Sequence[Setting],
+        fixed: Collection[str],
+        validation: Sequence[LabelledImage],
+        watcher: "Watcher",
+    ) -> None:
         self._bench = bench
-        self._settings = settings
+        self._fixed = fixed
         self._validation = validation
         self._watcher = watcher
-        self._records = [_Record() for _ in settings]
-        self._finalists: list[int] = []
+        self._fits = [_Fit(setting, records=[_Record(setting)]) for setting in settings]
+        self._reference = self._fits[0].records[0]
+        self._best = self._reference
+        self._finalists: list[_Record] = []
         self._search_s = 0.0
-        self.best = 0
         self.measurements = 0
         self.out_of_time = False
+
+    @property
+    def best(self) -> Setting:
+        """The best setting after `run`."""
+        return self._best.setting
 
     def run(self, rungs: Sequence[Rung], order: Sequence[Setting], seconds: float | None) -> None:
         """Run the rungs; each gets its equal part of the time, as each has about as many inspections.
 
         Args:
             rungs: As planned.
-            order: The settings in the order in which they are measured, the reference first.
+            order: What is fitted in the order in which it is measured, the reference first.
             seconds: About so long; None = no limit.
 
         Raises:
@@ -76,7 +107,7 @@ class Search:
             GoldenpartError: A call failed.
         """
         started_s = time.monotonic()
-        places = {setting: place for place, setting in enumerate(self._settings)}
+        places = {fit.setting: place for place, fit in enumerate(self._fits)}
         announced: set[int] = set()
 
         def measure(place: int, rung: Rung) -> Score | None:
@@ -91,28 +122,29 @@ class Search:
             return late
 
         rounds = halve([places[setting] for setting in order], rungs, measure, is_late=is_late)
-        self._finalists = [place for place, _ in rounds[-1].ranking]
-        self.best = self._finalists[0]
+        winners = [self._fits[place].best for place, _ in rounds[-1].ranking]
+        self._best = max([self._reference, *winners], key=lambda record: record.score or Score(0.0, 0.0))
+        self._finalists = [self._reference, *(record for record in winners if record is not self._reference)]
         self._search_s = time.monotonic() - started_s
 
     def time_finalists(self) -> None:
-        """Measure the time of a frame for every setting of the last rung, without reuse, and find the front among them."""
+        """Measure the time of a frame, without reuse, by the reference and the best of every fit of the last rung; find the front."""
         images = self._validation[:TIMED_IMAGES]
-        for done, place in enumerate(self._finalists):
+        for done, record in enumerate(self._finalists):
             self._watcher.finishing("timing finalists", done, len(self._finalists))
-            self._records[place].milliseconds = self._bench.milliseconds(self._settings[place], images)
-        records = [self._records[place] for place in self._finalists]
-        front = pareto_front([Costs(record.score or (0.0, 0.0), record.milliseconds or 0.0, record.bank_bytes / 1e6) for record in records])
-        for place in front:
-            records[place].on_front = True
+            record.milliseconds = self._bench.milliseconds(record.setting, images)
+            record.bank_bytes = self._bench.fit(record.setting).bank_bytes
+        costs = [Costs(one.score or (0.0, 0.0), one.milliseconds or 0.0, one.bank_bytes / 1e6) for one in self._finalists]
+        for place in pareto_front(costs):
+            self._finalists[place].on_front = True
 
     def prove(self, held_out: Sequence[LabelledImage]) -> HeldOut:
         """Compare the best setting with the reference on images that nothing was chosen by."""
         self._watcher.finishing("inspecting held-out images", 0, 2)
         truth = [image.defective for image in held_out]
-        reference = self._bench.scores(self._settings[0], held_out)
+        reference = self._bench.scores(self._reference.setting, held_out)
         self._watcher.finishing("inspecting held-out images", 1, 2)
-        best = self._bench.scores(self._settings[self.best], held_out)
+        best = self._bench.scores(self._best.setting, held_out)
         bad = sum(truth)
         return HeldOut(len(truth) - bad, bad, _auroc(reference, truth), _auroc(best, truth), auroc_gain(best, reference, truth))
 
@@ -121,32 +153,41 @@ class Search:
         """Measurements per minute of the rungs."""
         return 60 * self.measurements / self._search_s if self._search_s else 0.0
 
-    def tried(self) -> tuple[TriedSetting, ...]:
-        """Return all settings with what is known of them."""
-        return tuple(self._tried(place) for place in range(len(self._settings)))
+    def tried(self) -> tuple[tuple[TriedSetting, ...], int]:
+        """Return all settings with what is known of them, by fit, and the place of the best among them."""
+        records = [(number, record) for number, fit in enumerate(self._fits) for record in fit.records]
+        best = next(place for place, (_, record) in enumerate(records) if record is self._best)
+        return tuple(self._tried(place, number, record) for place, (number, record) in enumerate(records)), best
 
     def _measure(self, place: int, rung: Rung) -> Score | None:
-        setting, record = self._settings[place], self._records[place]
+        fit, own = self._fits[place], self._fits[place].records[0]
         images = self._validation[: rung.images]
         try:
-            record.bank_bytes = self._bench.fit(setting).bank_bytes
-            found = image_metrics(self._bench.scores(setting, images), [image.defective for image in images])
-            record.images, record.score = rung.images, Score(found.auroc, found.average_precision)
+            learned = self._bench.fit(fit.setting)
+            if not fit.scorings:
+                fit.scorings = scorings(learned.recipe, self._fixed)
+                fit.records += [_Record(fit.setting.changed(change)) for change in fit.scorings[1:]]
+            by_scoring = self._bench.scores_by(fit.setting, fit.scorings, images)
+            truth = [image.defective for image in images]
+            for record, scores in zip(fit.records, by_scoring, strict=True):
+                found = image_metrics(scores, truth)
+                record.images, record.score = rung.images, Score(found.auroc, found.average_precision)
+                record.bank_bytes = learned.bank_bytes
         except (InvalidArgument, FailedPrecondition, EvaluationError) as error:
             if place == 0:
                 raise
-            record.failure = str(error)
-        self.measurements += 1
-        self._watcher.measured(self._tried(place))
-        return None if record.failure else record.score
+            own.failure = str(error)
+        self.measurements += len(fit.records)
+        self._watcher.measured(self._tried(0, place, own if own.failure else fit.best), len(fit.records))
+        return None if own.failure else fit.best.score
 
-    def _tried(self, place: int) -> TriedSetting:
-        setting, record = self._settings[place], self._records[place]
+    def _tried(self, number: int, fit: int, record: _Record) -> TriedSetting:
         return TriedSetting(
-            number=place,
-            recipe=setting.recipe,
-            shots=setting.shots,
-            changes=setting.unlike(self._settings[0]),
+            number=number,
+            fit=fit,
+            recipe=record.setting.recipe,
+            shots=record.setting.shots,
+            changes=record.setting.unlike(self._reference.setting),
             images=record.images,
             auroc=record.score.auroc if record.score else None,
             average_precision=record.score.average_precision if record.score else None,

@@ -35,6 +35,23 @@ class Setting:
         return tuple(words) if self.shots == other.shots else (*words, f"shots={self.shots}")
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What Fit made of a setting.
+
+    Attributes:
+        recipe: All knobs resolved.
+        patches: Of its golden parts.
+        bank_bytes: Memory of what was learned.
+        revision: Its name.
+    """
+
+    recipe: Recipe
+    patches: int
+    bank_bytes: int
+    revision: str
+
+
 def recipe_knobs(recipe: Recipe) -> dict[str, Knob]:
     """Return the knobs that are set, by name, as ``goldenpart fit --recipe`` reads them; enums in lower case."""
     values = {field.name: getattr(recipe, field.name) for field in fields(Recipe)}

@@ -10,9 +10,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from goldenpart.server.api.frame_statistics import statistics_to_pb
 from goldenpart.server.api.gate import gate_to_pb
-from goldenpart.server.api.recipes import recipe_to_pb
+from goldenpart.server.api.recipes import knobs_from_pb, recipe_to_pb
 from goldenpart.server.api.regions import nearest_to_pb, region_to_pb
-from goldenpart.server.errors import CategoryNameError, ImageError, InvalidArgumentError, InvalidFrameError, MaskError
+from goldenpart.server.errors import CategoryNameError, ImageError, InvalidArgumentError, InvalidFrameError, MaskError, RecipeError
 from goldenpart.server.registry.category_name import check_category_name
 from goldenpart.server.registry.store import CategoryRecord, RevisionSummary
 from goldenpart.server.runtime.inspection import Frame, Inspection, NotInspected, Outcome, Wanted
@@ -20,6 +20,7 @@ from goldenpart.server.vision.calibration import Calibration, CalibrationMethod,
 from goldenpart.server.vision.fitting import Progress
 from goldenpart.server.vision.image import EncodedImage, ImageSource, PixelFormat, RawImage
 from goldenpart.server.vision.mask import InspectionMask, Polygon, read_mask_image
+from goldenpart.server.vision.rescoring import MOST
 from goldenpart.v1 import calibration_pb2, category_pb2, image_pb2, inspection_pb2, onboarding_pb2
 
 _FRAME_ID = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
@@ -52,13 +53,19 @@ def frame_from_pb(message: inspection_pb2.Frame, call_deadline: float | None) ->
             )
         check_category_name(message.category)
         source = image_from_pb(message.image)
-    except (ImageError, CategoryNameError) as error:
+        wanted = _wanted_from_pb(message.options)
+    except (ImageError, CategoryNameError, RecipeError) as error:
         return NotInspected(message.frame_id, message.category, error, 0.0)
-    options = message.options
-    wanted = Wanted(options.regions, options.heatmap, options.overlay, options.explanation, options.reuse_features)
     budget = time.monotonic() + message.budget_ms / 1000.0 if message.budget_ms else None
     deadlines = [deadline for deadline in (call_deadline, budget) if deadline is not None]
     return Frame(message.frame_id, message.category, source, wanted, message.revision, min(deadlines, default=None))
+
+
+def _wanted_from_pb(options: inspection_pb2.InspectOptions) -> Wanted:
+    if len(options.rescore) > MOST:
+        raise InvalidFrameError(f"rescore has {len(options.rescore)} recipes; at most {MOST} go with a frame.", field="options.rescore")
+    rescore = tuple(knobs_from_pb(knobs) for knobs in options.rescore)
+    return Wanted(options.regions, options.heatmap, options.overlay, options.explanation, options.reuse_features, rescore)
 
 
 def image_from_pb(message: image_pb2.Image) -> ImageSource:
@@ -119,7 +126,7 @@ def outcome_to_pb(outcome: Outcome) -> inspection_pb2.InspectionResult:
 
 def reason_of(outcome: NotInspected) -> str:
     """Return the name of a NotInspectedReason without its prefix; what is not on the wire's list is a server error."""
-    name = "INVALID_FRAME" if outcome.error.reason == "INVALID_CATEGORY_NAME" else outcome.error.reason
+    name = "INVALID_FRAME" if isinstance(outcome.error, (CategoryNameError, RecipeError)) else outcome.error.reason
     return name if f"NOT_INSPECTED_REASON_{name}" in _Reason.keys() else "SERVER_ERROR"  # noqa: SIM118 - an enum wrapper, not a dict
 
 
@@ -228,6 +235,7 @@ def _inspection_to_pb(done: Inspection) -> inspection_pb2.InspectionResult:
         patches_inspected=done.patches,
         patches_excluded=done.patches_excluded,
         timings=_timings_to_pb(done),
+        rescored=done.rescored,
         statistics=statistics_to_pb(done.drift),
     )
     _write_verdict(message, done)

@@ -18,7 +18,8 @@ from goldenpart.server.registry.store import RevisionSummary, Store
 from goldenpart.server.runtime.curation_threshold import ThresholdPlan, set_threshold
 from goldenpart.server.runtime.intake import LabelledPicture, NamedPicture
 from goldenpart.server.runtime.learning_golden_parts import GoldenPartLearning
-from goldenpart.server.runtime.onboarding import CalibrationPlan, Event, FitPlan, Onboarding, OnboardingResult
+from goldenpart.server.runtime.onboarding import Event, Onboarding, OnboardingResult
+from goldenpart.server.runtime.onboarding_plans import CalibrationPlan, FitPlan
 from goldenpart.server.vision.image import ImageSource
 from goldenpart.v1 import category_pb2, onboarding_pb2_grpc
 from goldenpart.v1 import onboarding_pb2 as pb
@@ -58,6 +59,7 @@ class OnboardingServicer(GoldenPartCalls, onboarding_pb2_grpc.OnboardingServiceS
             stage_only=first.config.stage_only,
             etag=first.config.etag,
             reuse_features=first.config.reuse_features,
+            without_threshold=first.config.without_threshold,
         )
         async with aclosing(self._onboarding.fit(plan, _golden_parts(request_iterator, first.config.image_count))) as events:
             async for event in events:

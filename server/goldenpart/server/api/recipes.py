@@ -49,6 +49,21 @@ def recipe_from_pb(message: pb.Recipe, default_backbone: str) -> Recipe:
     if message.preset not in pb.Preset.values():
         raise RecipeError(f"preset {message.preset} is unknown to this server.", field="recipe.preset")
     base = dataclasses.replace(SEED, backbone=backbone) if message.preset == pb.PRESET_SEED else default_recipe(backbone)
+    return dataclasses.replace(base, **_changes_from_pb(message))
+
+
+def knobs_from_pb(message: pb.Recipe) -> dict[str, Any]:
+    """Read the knobs that are set, by name, for a recipe that others are taken from.
+
+    Raises:
+        RecipeError: a value is unknown, or a preset or backbone is named.
+    """
+    if message.preset or message.backbone:
+        raise RecipeError("Knobs that go with a revision's recipe name no preset and no backbone; leave them unset.", field="recipe.preset")
+    return _changes_from_pb(message)
+
+
+def _changes_from_pb(message: pb.Recipe) -> dict[str, Any]:
     changes: dict[str, Any] = {name: getattr(message, name) for name in _NUMBERS if message.HasField(name)}
     changes |= {name: value for name in _CHOICES if (value := _choice_from_pb(message, name)) is not None}
     if message.layers:
@@ -57,8 +72,7 @@ def recipe_from_pb(message: pb.Recipe, default_backbone: str) -> Recipe:
         changes["rotations_deg"] = tuple(message.rotations_deg)
     if message.ensemble_detectors:
         changes["ensemble_detectors"] = tuple(_word(DetectorKind, pb.Detector, "ensemble_detectors", n) for n in message.ensemble_detectors)
-    changes |= _budget_from_pb(message)
-    return dataclasses.replace(base, **changes)
+    return changes | _budget_from_pb(message)
 
 
 def recipe_to_pb(recipe: Recipe) -> pb.Recipe:

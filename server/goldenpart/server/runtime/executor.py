@@ -19,6 +19,7 @@ from goldenpart.server.runtime.batch_queue import BatchQueue, Ticket
 from goldenpart.server.runtime.loaded import LoadedRevision
 from goldenpart.server.vision.inference import Query, ScoredQuery, score_batch
 from goldenpart.server.vision.preparation import PreparedImage
+from goldenpart.server.vision.recipe import Recipe
 
 Result = TypeVar("Result")
 _log = structlog.get_logger(__name__)
@@ -35,11 +36,13 @@ class DeviceJob:
         revision: that judges it; held until the answer is out, so no answer mixes two.
         prepared: the picture.
         answer: resolved by the executor thread.
+        rescore: recipes to score it by as well.
     """
 
     revision: LoadedRevision
     prepared: PreparedImage
     answer: Future[JobAnswer]
+    rescore: tuple[Recipe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,8 +108,10 @@ class DeviceExecutor:
         with self._wake:
             return len(self._queue)
 
-    async def inspect(self, revision: LoadedRevision, prepared: PreparedImage, deadline: float | None) -> JobAnswer:
-        """Score a frame. Cancelling the call withdraws the frame from the queue.
+    async def inspect(
+        self, revision: LoadedRevision, prepared: PreparedImage, deadline: float | None, rescore: tuple[Recipe, ...] = ()
+    ) -> JobAnswer:
+        """Score a frame, also by other recipes. Cancelling the call withdraws the frame from the queue.
 
         Raises:
             ExecutorDeadError: the device is gone.
@@ -115,7 +120,7 @@ class DeviceExecutor:
         """
         answer: Future[JobAnswer] = Future()
         group = (id(revision.backbone), revision.detector.recipe.layers, prepared.pixels.shape)
-        ticket = Ticket(group, DeviceJob(revision, prepared, answer), deadline, time.monotonic())
+        ticket = Ticket(group, DeviceJob(revision, prepared, answer, rescore), deadline, time.monotonic())
         with self._wake:
             self._accept(answer)
             self._queue.push(ticket)
@@ -197,7 +202,7 @@ class DeviceExecutor:
 def _score(jobs: Sequence[DeviceJob]) -> Iterator[tuple[DeviceJob, ScoredQuery | GoldenpartError]]:
     """Score jobs together; if that breaks, halve the batch until the frame that breaks it is alone."""
     try:
-        queries = [Query(job.revision.detector, job.prepared) for job in jobs]
+        queries = [Query(job.revision.detector, job.prepared, job.rescore) for job in jobs]
         yield from zip(jobs, score_batch(jobs[0].revision.backbone, queries), strict=True)
     except torch.AcceleratorError:  # a CUDA context does not recover from these
         raise

@@ -11,6 +11,7 @@ from goldenpart.server.vision.drift import Placement, Signal
 from goldenpart.server.vision.explanation import Appearance, Tone
 from goldenpart.server.vision.image import ImageSource
 from goldenpart.server.vision.regions import Region
+from goldenpart.server.vision.rescoring import Knobs
 from goldenpart.server.vision.scoring import WorstPatch
 from goldenpart.server.vision.zones_ruling import Ruling
 
@@ -20,13 +21,14 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to make beside the verdict, and whether features of the same picture may be taken from the cache."""
+    """What to make beside the verdict, whether features of the same picture may be taken from the cache, and other knobs to score it by."""
 
     regions: bool = False
     heatmap: bool = False
     overlay: bool = False
     explanation: bool = False
     reuse_features: bool = False
+    rescore: tuple[Knobs, ...] = ()
 
     @property
     def any(self) -> bool:
@@ -132,6 +134,7 @@ class Inspection:
         heatmap_png, heatmap_scale: only if wanted.
         overlay_png: only if wanted.
         drift: what a drift watch looks at, each placed among the revision's reference frames.
+        rescored: scores by the other knobs that were wanted, in that order.
     """
 
     frame: Frame
@@ -150,6 +153,7 @@ class Inspection:
     heatmap_scale: float = 0.0
     overlay_png: bytes = field(default=b"", repr=False)
     drift: Mapping[Signal, Placement] = field(default_factory=dict)
+    rescored: tuple[float, ...] = ()
 
     @property
     def judgement(self) -> Judgement | None:

@@ -23,6 +23,7 @@ from goldenpart.server.vision.drift import MeasuredFrame
 from goldenpart.server.vision.frame_statistics import FrameStatistics, measure_frame
 from goldenpart.server.vision.image import Rgb8, decode, read_size
 from goldenpart.server.vision.preparation import PreparedImage, prepare
+from goldenpart.server.vision.rescoring import scoring_recipe
 
 Result = TypeVar("Result")
 _log = structlog.get_logger(__name__)
@@ -139,8 +140,9 @@ class Inspector:
         revision = await self._revisions.get(frame.category, frame.revision)
         if frame.wanted.reuse_features and self._features is not None:
             revision = replace(revision, backbone=self._features.over(revision.backbone))
+        rescore = tuple(scoring_recipe(revision.detector.recipe, knobs) for knobs in frame.wanted.rescore)
         decoded = await self._in_pool(lambda: _decode(frame, revision))
-        answer = await self._executor.inspect(revision, decoded.prepared, frame.deadline)
+        answer = await self._executor.inspect(revision, decoded.prepared, frame.deadline, rescore)
         inspection = await self._in_pool(lambda: _conclude(frame, revision, decoded, answer, arrived, self._pictures))
         return _with_total(inspection, arrived)
 
@@ -187,7 +189,8 @@ def _conclude(
     )
     inspection = explain(frame, revision, decoded.image, decoded.prepared, answer.scored.scored, timings, pictures)
     drift = revision.drift_scale.place(MeasuredFrame(decoded.statistics, answer.scored.token, inspection.score))
-    return replace(inspection, drift=drift, timings=replace(timings, post_s=time.monotonic() - started))
+    timed = replace(timings, post_s=time.monotonic() - started)
+    return replace(inspection, rescored=answer.scored.rescored, drift=drift, timings=timed)
 
 
 def _with_total(inspection: Inspection, arrived: float) -> Inspection:

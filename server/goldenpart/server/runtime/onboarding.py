@@ -22,13 +22,13 @@ from goldenpart.server.runtime.gate import RegressionGate
 from goldenpart.server.runtime.intake import CalibrationIntake, GoldenIntake, LabelledPicture, NamedPicture
 from goldenpart.server.runtime.learning import in_slices, left_out, score_waiting
 from goldenpart.server.runtime.loaded import LoadedRevision, LoadedRevisions
+from goldenpart.server.runtime.onboarding_plans import CalibrationPlan, FitPlan
 from goldenpart.server.vision.backbones import Backbone
 from goldenpart.server.vision.calibration import Calibration, CalibrationMethod, ThresholdRequest, calibrate, calibrate_left_out
 from goldenpart.server.vision.detectors.catalogue import open_builder
 from goldenpart.server.vision.drift import golden_reference, normal_reference
 from goldenpart.server.vision.fitting import Progress, Stage
 from goldenpart.server.vision.inference import BATCH_PICTURES
-from goldenpart.server.vision.mask import InspectionMask
 from goldenpart.server.vision.recipe import DetectorKind, Recipe
 
 _log = structlog.get_logger(__name__)
@@ -47,41 +47,6 @@ class OnboardingLimits:
     golden_bytes: int
     kept_images: int = 1000
     kept_bytes: int = 256 << 20
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FitPlan:
-    """What to learn and how."""
-
-    category: str
-    recipe: Recipe
-    mask: InspectionMask | None
-    threshold: ThresholdRequest
-    stage_only: bool
-    etag: str
-    reuse_features: bool = False
-
-    @property
-    def stays_staged(self) -> bool:
-        """Whether the revision is not activated: by wish, or because a detector that Fit cannot calibrate would judge nothing."""
-        return self.stage_only or self.recipe.detector is DetectorKind.AUTOENCODER
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrationPlan:
-    """Which revision to calibrate and how; an empty revision means the active one.
-
-    With `gate` it is activated only if it does no worse on the challenge set, but for so many added false rejects.
-    """
-
-    category: str
-    revision: str
-    threshold: ThresholdRequest
-    stage_only: bool
-    etag: str
-    gate: bool = False
-    added_false_rejects: int = 0
-    reuse_features: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,9 +133,10 @@ class Onboarding:
             async for progress in in_slices(self._executor, builder.steps()):
                 yield progress
             scores: list[float] = []
-            async for score in left_out(self._executor, builder, backbone, intake.shown):
-                scores.append(score)
-                yield Progress(Stage.CALIBRATING, len(scores), len(intake.shown))
+            if not plan.without_threshold:
+                async for score in left_out(self._executor, builder, backbone, intake.shown):
+                    scores.append(score)
+                    yield Progress(Stage.CALIBRATING, len(scores), len(intake.shown))
             calibration, warnings = _first_calibration(plan, tuple(scores))
             yield Progress(Stage.SAVING, 0, 1)
             draft = RevisionDraft(
@@ -278,6 +244,8 @@ def _check_layers(recipe: Recipe, backbone: Backbone) -> None:
 
 
 def _first_calibration(plan: FitPlan, scores: tuple[float, ...]) -> tuple[Calibration | None, tuple[str, ...]]:
+    if plan.without_threshold:
+        return None, ("The revision is staged and has no threshold, as wanted. Run Calibrate on it with normal images; that activates it.",)
     if plan.recipe.detector is DetectorKind.AUTOENCODER:
         return None, (
             "The revision is staged and has no threshold: an autoencoder is not trained once more for each golden part that is left out. "

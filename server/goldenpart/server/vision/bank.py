@@ -160,49 +160,65 @@ class Bank:
         return rest
 
     def measure(self, pictures: Sequence[Picture]) -> list[PatchDistances]:
-        """See `Detector.measure`. All patches are searched in one go: one matrix product instead of many."""
+        """See `Detector.measure`."""
+        return [answer for (answer,) in self.measure_by(pictures, [self.recipe])]
+
+    def measure_by(self, pictures: Sequence[Picture], recipes: Sequence[Recipe]) -> list[list[PatchDistances]]:
+        """Measure pictures as banks of the same content would whose recipes differ in how they score; all with one search.
+
+        Args:
+            pictures: of one shape.
+            recipes: of `rescoring.scoring_recipe`.
+
+        Returns:
+            Per picture an answer per recipe.
+        """
         vectors = [picture.vectors(self.recipe, self.content.centre) for picture in pictures]
-        found = self.neighbours(np.concatenate(vectors))
+        found = self.neighbours(np.concatenate(vectors), max(recipe.neighbours for recipe in recipes))  # one matrix product for all
         ends = np.cumsum([len(patches) for patches in vectors])[:-1]
         pieces = zip(vectors, np.split(found.distances, ends), np.split(found.rows, ends), strict=True)
-        return [self._describe(patches, PatchNeighbours(distances, rows)) for patches, distances, rows in pieces]
+        return [
+            [self._describe(patches, PatchNeighbours(distances, rows), recipe) for recipe in recipes] for patches, distances, rows in pieces
+        ]
 
-    def neighbours(self, queries: Vectors) -> PatchNeighbours:
-        """Find the recipe's number of neighbours of each query, fewer if the bank is smaller.
+    def neighbours(self, queries: Vectors, count: int | None = None) -> PatchNeighbours:
+        """Find the nearest neighbours of each query, fewer if the bank is smaller.
 
         Args:
             queries: (Q, D) float32, normalised as the bank is.
+            count: how many; None means as many as the recipe averages.
 
         Raises:
             InvalidArgumentError: the bank holds nothing but the golden part that is left out.
         """
-        hits = self._search.search(queries, min(self.recipe.neighbours, self._available()))
+        hits = self._search.search(queries, min(count or self.recipe.neighbours, self._available()))
         return PatchNeighbours(_to_metric(hits.squared, self.recipe.metric), hits.rows)
 
-    def reweighting(self, query: Vectors, row: int, distance: float) -> float:
+    def reweighting(self, query: Vectors, row: int, distance: float, neighbours: int) -> float:
         """PatchCore's factor for the image score (Roth et al., CVPR 2022, equation 7).
 
         Args:
             query: (D,) float32, the most anomalous patch.
             row: its nearest bank vector m*, whose neighbours do not come from the golden part that is left out either.
             distance: between the two.
+            neighbours: of m*, itself among them.
 
         Returns:
             1 - exp(distance) / sum of exp(distance to m) over m* and the neighbours of m*, in [0, 1).
         """
-        count = min(self.recipe.reweight_neighbours, self._available())
+        count = min(neighbours, self._available())
         around = self._search.search(self.content.vectors[row : row + 1], count).rows[0]
         squared = np.square(self.content.vectors[around] - query).sum(axis=1)
         distances = _to_metric(squared, self.recipe.metric).astype(np.float64)
         return float(1.0 - np.exp(-special.logsumexp(distances - distance)))
 
-    def _describe(self, vectors: Vectors, found: PatchNeighbours) -> PatchDistances:
-        distances = found.distances.mean(axis=1)
-        if self._units is not None:
+    def _describe(self, vectors: Vectors, found: PatchNeighbours, recipe: Recipe) -> PatchDistances:
+        distances = found.distances[:, : recipe.neighbours].mean(axis=1)
+        if self._units is not None and recipe.local_scale_neighbours:
             distances /= self._units[found.rows[:, 0]]
         worst = int(distances.argmax())
         row, nearest = int(found.rows[worst, 0]), float(found.distances[worst, 0])
-        factor = self.reweighting(vectors[worst], row, nearest) if self.recipe.reweight_neighbours else 1.0
+        factor = self.reweighting(vectors[worst], row, nearest, recipe.reweight_neighbours) if recipe.reweight_neighbours else 1.0
         golden, angle, patch_row, patch_column = (int(value) for value in self.content.origins[row])
         patch = NearestPatch(golden, self.recipe.angles_deg[angle], patch_row, patch_column, nearest)
         return PatchDistances(distances, patch, factor, self.content.origins[found.rows[:, 0]], found.distances[:, 0])

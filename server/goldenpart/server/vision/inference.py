@@ -13,7 +13,9 @@ from goldenpart.server.vision.backbones import Backbone
 from goldenpart.server.vision.detectors.base import Detector, Picture
 from goldenpart.server.vision.features import Vectors, extract_tokens, mean_token
 from goldenpart.server.vision.preparation import PreparedImage
-from goldenpart.server.vision.scoring import ScoredImage, score_patches
+from goldenpart.server.vision.recipe import Recipe
+from goldenpart.server.vision.rescoring import measure_by
+from goldenpart.server.vision.scoring import ScoredImage, image_score, score_patches
 
 BATCH_PICTURES = 8
 """Pictures of one pass outside inspection. Fixed, because the same batches give the same floats, and so the same bank, byte for byte."""
@@ -26,10 +28,12 @@ class Query:
     Attributes:
         detector: of its category.
         prepared: the picture.
+        rescore: recipes to score it by as well.
     """
 
     detector: Detector
     prepared: PreparedImage
+    rescore: tuple[Recipe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +45,14 @@ class ScoredQuery:
         backbone_s: time of the pass it was part of, in seconds.
         search_s: time the detector took for all queries to it.
         token: (D,) float32, the picture's mean token; None for a detector that does not read the backbone.
+        rescored: scores by `Query.rescore`, in that order.
     """
 
     scored: ScoredImage
     backbone_s: float
     search_s: float
     token: Vectors | None = None
+    rescored: tuple[float, ...] = ()
 
 
 def score_batch(backbone: Backbone, queries: Sequence[Query]) -> list[ScoredQuery]:
@@ -68,14 +74,15 @@ def score_batch(backbone: Backbone, queries: Sequence[Query]) -> list[ScoredQuer
     answers: dict[int, ScoredQuery] = {}
     for places in _by_detector(queries):
         started = time.perf_counter()
-        detector = queries[places[0]].detector
-        measured = detector.measure([pictures[place] for place in places])
-        scored = [score_patches(answer, queries[place].prepared, detector.recipe) for place, answer in zip(places, measured, strict=True)]
+        detector, others = queries[places[0]].detector, queries[places[0]].rescore
+        measured = measure_by(detector, [pictures[place] for place in places], (detector.recipe, *others))
+        scored = [score_patches(own, queries[place].prepared, detector.recipe) for place, (own, *_) in zip(places, measured, strict=True)]
+        rescored = [tuple(map(image_score, rest, others)) for _, *rest in measured]
         search_s = time.perf_counter() - started
         answers.update(
             {
-                place: ScoredQuery(answer, backbone_s, search_s, _mean_token(pictures[place]))
-                for place, answer in zip(places, scored, strict=True)
+                place: ScoredQuery(answer, backbone_s, search_s, _mean_token(pictures[place]), scores)
+                for place, answer, scores in zip(places, scored, rescored, strict=True)
             }
         )
     return [answers[place] for place in range(len(queries))]
@@ -104,9 +111,9 @@ def batches_of_one_shape(pictures: Iterable[PreparedImage]) -> Iterator[list[int
 
 
 def _by_detector(queries: Sequence[Query]) -> list[list[int]]:
-    groups: dict[int, list[int]] = {}
+    groups: dict[tuple[int, tuple[Recipe, ...]], list[int]] = {}
     for place, query in enumerate(queries):
-        groups.setdefault(id(query.detector), []).append(place)
+        groups.setdefault((id(query.detector), query.rescore), []).append(place)
     return list(groups.values())
 
 

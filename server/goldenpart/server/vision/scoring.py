@@ -68,8 +68,12 @@ def score_patches(measured: PatchDistances, prepared: PreparedImage, recipe: Rec
     distances = measured.distances
     grid = np.zeros(prepared.inspected.shape, np.float32)
     grid[prepared.inspected] = distances
-    score = aggregate(distances, recipe) * measured.factor
-    return ScoredImage(score, grid, _locate_worst(measured, prepared), _place_nearest(measured, prepared))
+    return ScoredImage(image_score(measured, recipe), grid, _locate_worst(measured, prepared), _place_nearest(measured, prepared))
+
+
+def image_score(measured: PatchDistances, recipe: Recipe) -> float:
+    """Return the score of a picture whose patches were measured."""
+    return aggregate(measured.distances, recipe) * measured.factor
 
 
 def aggregate(distances: npt.NDArray[np.float32], recipe: Recipe) -> float:
