@@ -1,8 +1,10 @@
 """`goldenpart evaluate` against a real server: figures, files, going on after an interrupt, leaks."""
 
 import csv
+import html
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -93,6 +95,28 @@ def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int
         main(["evaluate", *map(str, arguments)])
     printed = capsys.readouterr()
     return int(caught.value.code or 0), printed.out, printed.err
+
+
+def test_what_was_wrongly_rejected_is_explained_beside_a_golden_part(
+    server_process: ServerProcess, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "report"
+    options = (dataset, "--shots", "4", "--report", report, *TINY, "--false-reject-rate", "0.5", "--server", server_process.address)
+    status, out, err = command(capsys, *options, "--json")
+    assert status == 0, err
+    images = json.loads(out)["runs"][0]["images"]
+    rejected = [image for image in images if image["verdict"] == "FAIL" and not image["defective"]]
+    assert 1 <= len(rejected) <= 6, "every second good part is rejected, as asked for"
+    explained = [image for image in rejected if image["comparison"]]
+    assert explained, "a region reaches the limit in at least one of them"
+    for image in explained:
+        assert re.search(r"the limit, distance [\d.]+ where good parts reach .*; nearest: golden \d", image["explanation"])
+        with Image.open(report / image["comparison"]) as picture:
+            assert picture.width > 600
+    assert not any(image["explanation"] for image in images if image["verdict"] == "PASS" and not image["defective"]), "the right ones"
+    page = (report / "report.html").read_text()
+    assert page.count('class="comparison"') == len(explained)
+    assert all(html.escape(image["explanation"]) in page for image in explained)
 
 
 def test_the_command_measures_and_writes(

@@ -103,6 +103,38 @@ def test_a_dark_scratch_is_explained(client: Client, category: str) -> None:
     assert size(region.side_by_side_png)[0] > 600
 
 
+def test_a_distance_is_told_against_what_good_parts_reach(client: Client, category: str) -> None:
+    region = inspect(client, category).regions[0]
+    assert region.normal is not None
+    assert region.p_value == pytest.approx(1 / 7), "no golden part that is judged by the 5 others has a patch so far from them"
+    assert region.normal.images == 6
+    assert 0 < region.normal.smallest <= region.normal.median <= region.normal.largest < region.distance
+    low, high = region.normal.smallest, region.normal.largest
+    assert f"distance {region.distance:.3g} where good parts reach {low:.3g} to {high:.3g}" in region.text
+    client.calibrate(category, [NamedImage(f"normal-{number}", flange(number)) for number in range(300, 320)])
+    again = inspect(client, category).regions[0]
+    assert again.normal is not None
+    assert (again.normal.images, again.p_value, again.distance) == (20, pytest.approx(1 / 21), region.distance)
+
+
+def test_an_overlay_shows_regions_beside_golden_patches(client: Client, category: str) -> None:
+    scratched = inspect(client, category, options=InspectOptions(overlay=True))
+    assert scratched.regions == ()
+    patches = np.argwhere(patch_boxes(scratched.overlay_png))
+    assert len(patches) > 100
+    good = patch_boxes(inspect(client, category, scratched=False, options=InspectOptions(overlay=True)).overlay_png)
+    assert not good.any(), "nothing to compare"
+    assert patches[:, 0].min() > good.shape[0], "below what every overlay has"
+
+
+def patch_boxes(png: bytes | None) -> npt.NDArray[np.bool_]:
+    """Tell where a picture has the blue of the boxes around the two patches that are compared, blurred by scaling as it may be."""
+    assert png is not None
+    with Image.open(io.BytesIO(png)) as picture:
+        pixels = np.asarray(picture.convert("RGB"), np.int16)
+    return np.asarray((pixels[..., 2] - pixels[..., 0] > 80) & (pixels[..., 1] - pixels[..., 0] > 60))
+
+
 def test_words_and_pictures_come_only_if_wanted(client: Client, category: str) -> None:
     plain = inspect(client, category, options=InspectOptions(regions=True))
     assert plain.regions[0].text

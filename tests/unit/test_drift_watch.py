@@ -12,7 +12,8 @@ from goldenpart.client.drift import SIGNALS, DriftAlarm, DriftLimits, DriftWatch
 from goldenpart.client.drift.advice import advise
 from goldenpart.client.drift.evidence import BETS, Bet, SignalEvidence
 from goldenpart.client.drift.watch import most_telling
-from goldenpart.client.results import FrameStatistic, FrameStatistics, Inspection, Verdict
+from goldenpart.client.frame_statistics import FrameStatistic, FrameStatistics
+from goldenpart.client.results import Inspection, Verdict
 
 REFERENCE = np.sort(np.random.default_rng(99).normal(size=60))
 QUICK = DriftLimits(period_frames=1000, baseline_frames=100, rearm_frames=30)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from goldenpart.server.vision.explanation import Appearance, Shape, Tone, measure_appearance, measure_shape
 from goldenpart.server.vision.explanation_picture import PANEL_PX, GoldenView, draw_side_by_side, turn
-from goldenpart.server.vision.explanation_text import NearestWords, describe, short_caption
+from goldenpart.server.vision.explanation_text import NearestWords, NormalRange, describe, short_caption
 from goldenpart.server.vision.preparation import plan_geometry, prepare
 from goldenpart.server.vision.recipe import Recipe, Resize
 from goldenpart.server.vision.regions import Region
@@ -45,7 +45,7 @@ def test_a_bar_has_its_length_width_and_direction(length: float, width: float, a
     assert shape.width_px == pytest.approx(min(length, width), abs=2.5)
     if length > 2 * width:
         turned = abs(shape.orientation_deg - angle) % 180
-        assert min(turned, 180 - turned) < 4
+        assert min(turned, 180 - turned) < 4.5  # a bar of 20 x 3 px whose edges lie on pixel centres is a staircase of 4.2 degrees
         assert math.tan(math.radians(min(turned, 180 - turned))) * length < 2  # pixels from one end to the other: 1 degree of 120 px
     assert (shape.x_px, shape.y_px) == (pytest.approx(100, abs=1), pytest.approx(100, abs=1))
 
@@ -166,6 +166,15 @@ def test_large_one_part_and_turned_words() -> None:
         "unlike the golden part; nearest: golden 0 turned by 90 degrees at (5, 6)"
     )
     assert short_caption(region, Appearance(ROUND, PLAIN, outlined=False), 6000) == "unusual large 2.0x"
+
+
+def test_a_distance_is_told_beside_the_normal_ones() -> None:
+    region = Region(0, 0, 9, 9, 81, 2.0, excess=2.0)
+    normal = NormalRange.of([0.5, 0.25, 0.75, 1.0])
+    assert normal == NormalRange(0.25, 0.625, 1.0, 4)
+    text = describe(region, Appearance(ROUND, PLAIN, outlined=False), 100_000, 4, None, 3.14159, normal)
+    assert "2.0x the limit, distance 3.14 where good parts reach 0.25 to 1, unlike any of 4 golden parts" in text
+    assert NormalRange.of(()) is None
 
 
 @pytest.mark.parametrize("resize", list(Resize))

@@ -137,6 +137,25 @@ def test_a_region_at_the_border_and_many_regions_are_drawn() -> None:
     assert count(draw(grey_picture(640, 480), cold(640, 480), corners + many), MARK) > 64 * 4 * 9
 
 
+def test_comparisons_stand_in_a_row_as_wide_as_the_overlay() -> None:
+    comparison = bytes(cv2.imencode(".png", np.full((358, 676, 3), (200, 100, 10), np.uint8))[1])
+    regions = [CaptionedRegion(Region(10 * place, 10, 5, 5, 25, 2.0), comparison_png=comparison) for place in range(4)]
+    without = draw(grey_picture(640, 480), cold(640, 480))
+
+    def row(shown: list[CaptionedRegion], width: int, height: int) -> Rgb8:
+        data = render_overlay(grey_picture(width, height), cold(width, height), shown, FAILED)
+        return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB), np.uint8)
+
+    one, four = row(regions[:1], 640, 480), row(regions, 640, 480)
+    ground = (10, 100, 200)
+    assert (one.shape[1], four.shape[1]) == (without.shape[1], without.shape[1])
+    assert one.shape == four.shape
+    assert without.shape[0] + 200 < one.shape[0] < without.shape[0] + 500
+    assert 1.9 < count(four, ground) / count(one, ground) < 2.1, "two are readable side by side, four are not"
+    assert count(row(regions, 3000, 2000), ground) > count(four, ground), "a large overlay has larger letters and larger pictures"
+    assert count(row(regions, 40, 900), ground) > 100_000, "one is always shown"
+
+
 def test_same_input_same_bytes() -> None:
     image, heat = grey_picture(90, 70), cold(90, 70)
     assert render_overlay(image, heat, (), FAILED) == render_overlay(image, heat, (), FAILED)

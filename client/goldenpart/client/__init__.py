@@ -25,6 +25,7 @@ from goldenpart.client.errors import (
     Unauthenticated,
     Unavailable,
 )
+from goldenpart.client.frame_statistics import FrameStatistic, FrameStatistics
 from goldenpart.client.frames import Frame, ImageSource, InspectOptions, Mask, NamedImage, PixelFormat
 from goldenpart.client.learning import GoldenPartsReport
 from goldenpart.client.learning_gate import ChallengeChange, ChallengeCounts, GateDecision, GateReport
@@ -33,11 +34,10 @@ from goldenpart.client.results import (
     Appearance,
     Box,
     ColourDifference,
-    FrameStatistic,
-    FrameStatistics,
     Heatmap,
     Inspection,
     Nearest,
+    NormalRange,
     NotInspectedReason,
     Region,
     Timings,
@@ -114,6 +114,7 @@ __all__ = [
     "Metric",
     "NamedImage",
     "Nearest",
+    "NormalRange",
     "NotFound",
     "NotInspectedReason",
     "OnboardingStage",

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from goldenpart.client import challenge_messages, results, revisions, server_info
+from goldenpart.client.frame_statistics import FrameStatistic, FrameStatistics
 from goldenpart.client.recipe import Aggregate, Coreset, Detector, Metric, Preset, Recipe, Resize, SearchIndex
 from goldenpart.v1 import calibration_pb2, category_pb2, inspection_pb2, onboarding_pb2, recipe_pb2, server_info_pb2
 
@@ -65,6 +66,7 @@ def _region(message: inspection_pb2.Region) -> results.Region:
         patch=_box(message.patch) if message.HasField("patch") else None,
         distance=message.distance,
         p_value=_optional(message, "p_value"),
+        normal=_normal(message.normal) if message.HasField("normal") else None,
         appearance=_appearance(message.appearance) if message.HasField("appearance") else None,
         nearest=_nearest(message.nearest) if message.HasField("nearest") else None,
         side_by_side_png=message.side_by_side_png or None,
@@ -85,13 +87,17 @@ def _timings(message: inspection_pb2.StageTimings) -> results.Timings:
     return results.Timings(**{field.name: getattr(message, field.name) for field in fields(results.Timings)})
 
 
-def _statistics(message: inspection_pb2.FrameStatistics) -> results.FrameStatistics:
-    names = [field.name for field in fields(results.FrameStatistics) if message.HasField(field.name)]
-    return results.FrameStatistics(**{name: _statistic(getattr(message, name)) for name in names})
+def _normal(message: inspection_pb2.NormalRange) -> results.NormalRange:
+    return results.NormalRange(message.smallest, message.median, message.largest, message.images)
 
 
-def _statistic(message: inspection_pb2.FrameStatistic) -> results.FrameStatistic:
-    return results.FrameStatistic(**{field.name: getattr(message, field.name) for field in fields(results.FrameStatistic)})
+def _statistics(message: inspection_pb2.FrameStatistics) -> FrameStatistics:
+    names = [field.name for field in fields(FrameStatistics) if message.HasField(field.name)]
+    return FrameStatistics(**{name: _statistic(getattr(message, name)) for name in names})
+
+
+def _statistic(message: inspection_pb2.FrameStatistic) -> FrameStatistic:
+    return FrameStatistic(**{field.name: getattr(message, field.name) for field in fields(FrameStatistic)})
 
 
 def _reason(verdict: results.Verdict, number: int) -> results.NotInspectedReason | None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from goldenpart.client.frame_statistics import FrameStatistics
+
 
 class Verdict(StrEnum):
     """What a part is."""
@@ -116,6 +118,23 @@ class Appearance:
 
 
 @dataclass(frozen=True, slots=True)
+class NormalRange:
+    """Largest patch distances of normal images: calibration images, or golden parts judged by the others.
+
+    Attributes:
+        smallest: Of the image that is nearest to the golden parts.
+        median: Half of the images reach it.
+        largest: Of the image that is farthest.
+        images: How many.
+    """
+
+    smallest: float
+    median: float
+    largest: float
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
 class Region:
     """A connected area of the heat map at or above the limit.
 
@@ -130,7 +149,8 @@ class Region:
         tolerated: Why it does not fail the part; empty if it may.
         patch: Its worst patch; None from servers before 0.2.
         distance: Of that patch from normal, in the unit of the detector.
-        p_value: Share of normal images with a patch at least so far, in (0, 1]; None where scores do not tell.
+        p_value: Share of normal images with a patch at least so far, in (0, 1]; None where that is not known.
+        normal: What such a distance is compared with; None likewise.
         appearance: How it looks; None from servers before 0.2.
         nearest: The golden patch its worst patch is nearest to; None for detectors that compare with no single golden part.
         side_by_side_png: Region and golden patch side by side; None unless an explanation was asked for.
@@ -147,6 +167,7 @@ class Region:
     patch: Box | None = None
     distance: float = 0.0
     p_value: float | None = None
+    normal: NormalRange | None = None
     appearance: Appearance | None = None
     nearest: Nearest | None = None
     side_by_side_png: bytes | None = field(default=None, repr=False)
@@ -186,54 +207,6 @@ class Timings:
     post_s: float = 0.0
     total_s: float = 0.0
     batch_size: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class FrameStatistic:
-    """One figure of a frame, and where it lies among the reference frames of the revision.
-
-    Attributes:
-        value: In the unit of its field in :class:`FrameStatistics`.
-        references_above: Reference frames whose value is larger.
-        references_equal: Reference frames whose value is the same.
-        references: Reference frames n; 0 where there is none that may be compared with.
-        reference_median: Median of their values; 0 without any.
-        reference_scatter: Robust standard deviation of their values; 0 without any.
-        p_value: (1 + #{reference >= value}) / (n + 1): near 0 = unusually large, near 1 = unusually small.
-    """
-
-    value: float
-    references_above: int = 0
-    references_equal: int = 0
-    references: int = 0
-    reference_median: float = 0.0
-    reference_scatter: float = 0.0
-    p_value: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class FrameStatistics:
-    """What a drift watch looks at; a figure that the server could not tell is None.
-
-    Attributes:
-        score: Image score, among reference scores that pass; None unless the frame passed.
-        feature_shift: Distance of the mean patch token from the golden parts' in standard deviations, >= 0.
-        brightness: Mean grey value, share of full scale.
-        highlight: Largest grey value, share of full scale.
-        contrast: Standard deviation of the grey values over their mean, >= 0.
-        sharpness: Variance of the Laplacian over the variance of the grey values, >= 0.
-        framing_x: Horizontal place of the edges' centroid, share of the width.
-        framing_y: Vertical place of the edges' centroid, share of the height.
-    """
-
-    score: FrameStatistic | None = None
-    feature_shift: FrameStatistic | None = None
-    brightness: FrameStatistic | None = None
-    highlight: FrameStatistic | None = None
-    contrast: FrameStatistic | None = None
-    sharpness: FrameStatistic | None = None
-    framing_x: FrameStatistic | None = None
-    framing_y: FrameStatistic | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ class Box(_message.Message):
     def __init__(self, x_px: _Optional[int] = ..., y_px: _Optional[int] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ...) -> None: ...
 
 class Region(_message.Message):
-    __slots__ = ("box", "area_px", "peak", "text", "zone", "limit", "excess", "tolerated", "patch", "distance", "p_value", "appearance", "nearest", "side_by_side_png")
+    __slots__ = ("box", "area_px", "peak", "text", "zone", "limit", "excess", "tolerated", "patch", "distance", "p_value", "appearance", "nearest", "side_by_side_png", "normal")
     BOX_FIELD_NUMBER: _ClassVar[int]
     AREA_PX_FIELD_NUMBER: _ClassVar[int]
     PEAK_FIELD_NUMBER: _ClassVar[int]
@@ -115,6 +115,7 @@ class Region(_message.Message):
     APPEARANCE_FIELD_NUMBER: _ClassVar[int]
     NEAREST_FIELD_NUMBER: _ClassVar[int]
     SIDE_BY_SIDE_PNG_FIELD_NUMBER: _ClassVar[int]
+    NORMAL_FIELD_NUMBER: _ClassVar[int]
     box: Box
     area_px: int
     peak: float
@@ -129,7 +130,20 @@ class Region(_message.Message):
     appearance: RegionAppearance
     nearest: NearestGoldenPart
     side_by_side_png: bytes
-    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., area_px: _Optional[int] = ..., peak: _Optional[float] = ..., text: _Optional[str] = ..., zone: _Optional[str] = ..., limit: _Optional[float] = ..., excess: _Optional[float] = ..., tolerated: _Optional[str] = ..., patch: _Optional[_Union[Box, _Mapping]] = ..., distance: _Optional[float] = ..., p_value: _Optional[float] = ..., appearance: _Optional[_Union[RegionAppearance, _Mapping]] = ..., nearest: _Optional[_Union[NearestGoldenPart, _Mapping]] = ..., side_by_side_png: _Optional[bytes] = ...) -> None: ...
+    normal: NormalRange
+    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., area_px: _Optional[int] = ..., peak: _Optional[float] = ..., text: _Optional[str] = ..., zone: _Optional[str] = ..., limit: _Optional[float] = ..., excess: _Optional[float] = ..., tolerated: _Optional[str] = ..., patch: _Optional[_Union[Box, _Mapping]] = ..., distance: _Optional[float] = ..., p_value: _Optional[float] = ..., appearance: _Optional[_Union[RegionAppearance, _Mapping]] = ..., nearest: _Optional[_Union[NearestGoldenPart, _Mapping]] = ..., side_by_side_png: _Optional[bytes] = ..., normal: _Optional[_Union[NormalRange, _Mapping]] = ...) -> None: ...
+
+class NormalRange(_message.Message):
+    __slots__ = ("smallest", "median", "largest", "images")
+    SMALLEST_FIELD_NUMBER: _ClassVar[int]
+    MEDIAN_FIELD_NUMBER: _ClassVar[int]
+    LARGEST_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    smallest: float
+    median: float
+    largest: float
+    images: int
+    def __init__(self, smallest: _Optional[float] = ..., median: _Optional[float] = ..., largest: _Optional[float] = ..., images: _Optional[int] = ...) -> None: ...
 
 class RegionAppearance(_message.Message):
     __slots__ = ("length_px", "width_px", "orientation_deg", "elongation", "x_px", "y_px", "area_px", "outlined", "to_surroundings", "to_golden")

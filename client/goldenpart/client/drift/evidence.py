@@ -17,7 +17,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from goldenpart.client.results import FrameStatistic
+from goldenpart.client.frame_statistics import FrameStatistic
 
 Bet = Callable[[float], float]
 

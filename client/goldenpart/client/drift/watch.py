@@ -8,10 +8,11 @@ from statistics import median
 from goldenpart.client.drift.advice import advise
 from goldenpart.client.drift.evidence import SignalEvidence
 from goldenpart.client.drift.limits import DriftLimits
-from goldenpart.client.results import FrameStatistic, FrameStatistics, Inspection, Verdict
+from goldenpart.client.frame_statistics import FrameStatistic, FrameStatistics
+from goldenpart.client.results import Inspection, Verdict
 
 SIGNALS: tuple[str, ...] = tuple(field.name for field in fields(FrameStatistics))
-"""Names of all signals, as in :class:`~goldenpart.client.results.FrameStatistics`."""
+"""Names of all signals, as in :class:`~goldenpart.client.frame_statistics.FrameStatistics`."""
 
 _TELLING = ({"brightness", "sharpness", "framing_x", "framing_y"}, {"contrast", "highlight"}, {"feature_shift", "score"})
 _RECENT_FRAMES = 1000

@@ -29,6 +29,8 @@ class ImageOutcome:
         masks: Paths of its masks, likewise; a pixel is defective where one of them is not 0. Empty without masks.
         heat_thumbnail: Small picture of its heat map, relative to the report's folder; empty without a report. 8-bit grey PNG;
             a pixel value times ``THUMBNAIL_SCALE`` is the heat in thresholds, 255 means that or more.
+        explanation: Of its first region in a sentence; only for the worst of the wrong ones, and where a region reaches the limit.
+        comparison: Picture of that region beside the nearest golden patch, relative to the report's folder; empty without one.
     """
 
     path: str
@@ -42,6 +44,8 @@ class ImageOutcome:
     seconds: float
     masks: tuple[str, ...] = ()
     heat_thumbnail: str = ""
+    explanation: str = ""
+    comparison: str = ""
 
 
 THUMBNAIL_SCALE = 1 / 64

@@ -27,7 +27,7 @@ class RunFiles:
             run = from_json(Run, json.loads(self._path(key).read_text("utf-8")))
         except (FileNotFoundError, ValueError):  # written by another version, or by hand: it is measured again
             return None
-        return run if run.key == key and self._thumbnails_exist(run) else None
+        return run if run.key == key and self._pictures_exist(run) else None
 
     def keep(self, run: Run) -> None:
         """Write a run; its file appears only when it is complete."""
@@ -47,11 +47,16 @@ class RunFiles:
         """Return where the thumbnail of a test image goes, relative to the folder."""
         return f"heat/{_name(key)}/{index:05d}.png"
 
+    def comparison(self, key: RunKey, index: int) -> str:
+        """Return where the picture that explains a test image goes, relative to the folder."""
+        return f"comparisons/{_name(key)}/{index:05d}.png"
+
     def _path(self, key: RunKey) -> Path:
         return self.folder / "runs" / f"{_name(key)}.json"
 
-    def _thumbnails_exist(self, run: Run) -> bool:
-        return all((self.folder / image.heat_thumbnail).is_file() for image in run.images if image.heat_thumbnail)
+    def _pictures_exist(self, run: Run) -> bool:
+        names = (name for image in run.images for name in (image.heat_thumbnail, image.comparison) if name)
+        return all((self.folder / name).is_file() for name in names)
 
 
 def read_results(path: Path) -> Evaluation:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol as Interface
@@ -18,6 +18,7 @@ from goldenpart.client.evaluation.protocol import Draw
 from goldenpart.client.evaluation.results import ImageOutcome, Run, RunKey
 from goldenpart.client.evaluation.run_files import RunFiles
 from goldenpart.client.evaluation.throwaway import throwaway_category
+from goldenpart.client.evaluation.wrong_images import MOST_EXPLAINED, false_rejects, misses
 from goldenpart.client.frames import Frame, InspectOptions, NamedImage
 from goldenpart.client.images import distinct_names
 from goldenpart.client.recipe import Recipe
@@ -99,6 +100,7 @@ class Trial:
             start_s = time.monotonic()
             images, timings = self._inspect(name, revision, recorder)
             wall_s = time.monotonic() - start_s
+            images = self._explain(name, revision, images)
         return Run(
             key=self.key,
             layout=self.category.layout,
@@ -159,6 +161,31 @@ class Trial:
                 timings.append(inspection.timings)
             self.watcher.inspected(index + 1, len(test))
         return tuple(outcomes), timings
+
+    def _explain(self, name: str, revision: Revision, outcomes: tuple[ImageOutcome, ...]) -> tuple[ImageOutcome, ...]:
+        """Inspect the worst of the wrong images once more, for words and a picture; only where there is a folder for them."""
+        if self.files is None:
+            return outcomes
+        wrong = {outcome.path for kind in (misses(outcomes), false_rejects(outcomes)) for outcome in kind[:MOST_EXPLAINED]}
+        places = [place for place, outcome in enumerate(outcomes) if outcome.path in wrong]
+        options = InspectOptions(explanation=True, reuse_features=self.reuse_features)
+        frames = [Frame(str(place), name, self.category.test[place].path, options, revision=revision.revision) for place in places]
+        explained = dict(zip(places, inspect_in_flight(self.client, frames, self.calls_in_flight), strict=True))
+        return tuple(
+            self._explained(place, outcome, explained[place]) if place in explained else outcome for place, outcome in enumerate(outcomes)
+        )
+
+    def _explained(self, index: int, outcome: ImageOutcome, inspection: Inspection) -> ImageOutcome:
+        region = next(iter(inspection.regions), None)
+        if region is None or self.files is None:
+            return outcome
+        picture = ""
+        if region.side_by_side_png is not None:
+            picture = self.files.comparison(self.key, index)
+            path = self.files.folder / picture
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(region.side_by_side_png)
+        return replace(outcome, explanation=region.text, comparison=picture)
 
     def _take(self, index: int, image: LabelledImage, inspection: Inspection, recorder: PixelRecorder) -> ImageOutcome:
         thumbnail = ""

@@ -8,9 +8,10 @@ from goldenpart.client.evaluation.errors import EvaluationError
 from goldenpart.client.evaluation.figures import Confusion
 from goldenpart.client.evaluation.results import Evaluation, Run, SummaryRow
 from goldenpart.client.evaluation.tables import LEAK_WARNING, TITLES, shots_text, spread_text
+from goldenpart.client.evaluation.wrong_images import false_rejects, misses
 from goldenpart.client.report.charts import Chart
 from goldenpart.client.report.evaluation_curves import precision_recall_chart, pro_chart, roc_chart, shots_charts
-from goldenpart.client.report.evaluation_pictures import SHOWN_FROM, WrongImage, false_rejects, misses, wrong_images
+from goldenpart.client.report.evaluation_pictures import SHOWN_FROM, WrongImage, wrong_images
 from goldenpart.client.report.evaluation_rows import IMAGE_FIGURES, PIXEL_FIGURES, TypeRow, shots_word, summary_table, time_rows, type_rows
 from goldenpart.client.report.evaluation_verdicts import false_reject_chart, histogram
 from goldenpart.client.report.page import page_environment
@@ -155,7 +156,7 @@ def _verdicts(run: Run) -> Verdicts:
 
 
 def _galleries(run: Run, thumbnails: Path, pictures: int) -> tuple[Gallery, ...]:
-    wrong = (("Misses", misses(run)), ("False rejects", false_rejects(run)))
+    wrong = (("Misses", misses(run.images)), ("False rejects", false_rejects(run.images)))
     return tuple(Gallery(title, len(found), wrong_images(run, found[:pictures], thumbnails)) for title, found in wrong)
 
 

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from goldenpart.client.evaluation.results import THUMBNAIL_SCALE, ImageOutcome, Run
-from goldenpart.client.results import Verdict
 
 SHOWN_FROM = 0.5
 """Heat from which on it is tinted, in thresholds."""
@@ -31,23 +30,13 @@ class WrongImage:
         outcome: The image.
         picture: JPEG data URI; empty if neither its frame nor its heat map can be read.
         remark: What is missing in the picture; empty if nothing is.
+        comparison: The first region beside the golden patch it is nearest to, JPEG data URI; empty without one.
     """
 
     outcome: ImageOutcome
     picture: str
     remark: str
-
-
-def misses(run: Run) -> list[ImageOutcome]:
-    """Return defective images without FAIL, the lowest score first."""
-    wrong = [image for image in run.images if image.defective and image.verdict in (Verdict.PASS, Verdict.REVIEW)]
-    return sorted(wrong, key=lambda image: image.score)
-
-
-def false_rejects(run: Run) -> list[ImageOutcome]:
-    """Return good images with FAIL, the highest score first."""
-    wrong = [image for image in run.images if not image.defective and image.verdict is Verdict.FAIL]
-    return sorted(wrong, key=lambda image: -image.score)
+    comparison: str = ""
 
 
 def wrong_images(run: Run, outcomes: Sequence[ImageOutcome], report: Path) -> tuple[WrongImage, ...]:
@@ -56,7 +45,7 @@ def wrong_images(run: Run, outcomes: Sequence[ImageOutcome], report: Path) -> tu
     Args:
         run: Whose folder has the frames and masks.
         outcomes: Which ones.
-        report: Folder that the thumbnails' paths are relative to.
+        report: Folder that the paths of thumbnails and comparisons are relative to.
     """
     return tuple(_draw(Path(run.folder), outcome, report) for outcome in outcomes)
 
@@ -64,9 +53,11 @@ def wrong_images(run: Run, outcomes: Sequence[ImageOutcome], report: Path) -> tu
 def _draw(folder: Path, outcome: ImageOutcome, report: Path) -> WrongImage:
     frame = _read(folder / outcome.path)
     heat = _read(report / outcome.heat_thumbnail) if outcome.heat_thumbnail else None
+    compared = _read(report / outcome.comparison) if outcome.comparison else None
+    comparison = _data_uri(compared) if compared is not None else ""
     remark = ", ".join(word for word, missing in (("frame not found", frame is None), ("no heat map", heat is None)) if missing)
     if frame is None and heat is None:
-        return WrongImage(outcome, "", remark)
+        return WrongImage(outcome, "", remark, comparison)
     picture = frame if frame is not None else Image.new("RGB", heat.size if heat else (1, 1), (64, 68, 72))
     picture = _fitted(picture)
     masks = [mask for name in outcome.masks if (mask := _read(folder / name)) is not None]
@@ -75,7 +66,7 @@ def _draw(folder: Path, outcome: ImageOutcome, report: Path) -> WrongImage:
     for mask in masks:
         marked = mask.convert("L").point(lambda level: 255 if level else 0).resize(picture.size, Image.Resampling.NEAREST)
         _draw_outline(picture, marked, _TRUTH_COLOUR)
-    return WrongImage(outcome, _data_uri(picture), remark)
+    return WrongImage(outcome, _data_uri(picture), remark, comparison)
 
 
 def _read(path: Path) -> Image.Image | None:

@@ -16,7 +16,7 @@ from goldenpart.client.report.scores import InspectedPart, Label, Spread, auroc_
 from goldenpart.client.results import Timings, Verdict
 from goldenpart.client.revisions import Revision
 
-_PICTURE_PX = 640
+_PICTURE_PX = 1000
 _TEMPLATES = Path(__file__).parent
 
 

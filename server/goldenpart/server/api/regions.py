@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from goldenpart.server.runtime.inspection import Box, Nearest, RegionEvidence
 from goldenpart.server.vision.explanation import Appearance, Tone
+from goldenpart.server.vision.explanation_text import NormalRange
 from goldenpart.v1 import inspection_pb2 as pb
 
 
@@ -22,6 +23,7 @@ def region_to_pb(evidence: RegionEvidence) -> pb.Region:
         patch=box_to_pb(evidence.patch),
         distance=evidence.distance,
         p_value=evidence.p_value,
+        normal=_range_to_pb(evidence.normal),
         appearance=_appearance_to_pb(evidence.appearance, evidence.tone_to_golden),
         nearest=nearest_to_pb(evidence.nearest),
         side_by_side_png=evidence.picture_png,
@@ -45,6 +47,12 @@ def nearest_to_pb(nearest: Nearest | None) -> pb.NearestGoldenPart | None:
 def box_to_pb(box: Box) -> pb.Box:
     """Write a rectangle."""
     return pb.Box(x_px=box[0], y_px=box[1], width_px=box[2], height_px=box[3])
+
+
+def _range_to_pb(normal: NormalRange | None) -> pb.NormalRange | None:
+    if normal is None:
+        return None
+    return pb.NormalRange(smallest=normal.smallest, median=normal.median, largest=normal.largest, images=normal.images)
 
 
 def _appearance_to_pb(appearance: Appearance, to_golden: Tone | None) -> pb.RegionAppearance:

@@ -38,7 +38,7 @@ def explain(
     timings: Timings,
     pictures: GoldenPictures | None = None,
 ) -> Inspection:
-    """Assemble the answer for a frame; draws only what is wanted. Any thread; blocks on the disk if an explanation is wanted.
+    """Assemble the answer for a frame; draws only what is wanted. Any thread; blocks on the disk if an explanation or an overlay is wanted.
 
     Args:
         frame: as it came.
@@ -52,12 +52,13 @@ def explain(
     found = _find(frame, revision, prepared, scored)
     source = EvidenceSource(revision, image, prepared, scored)
     evidence = [source.gather(region) for region in found.regions]
-    if frame.wanted.explanation and pictures is not None:
-        evidence[:MAX_PICTURES] = [source.compare(one, pictures) for one in evidence[:MAX_PICTURES]]
-    wanted_regions = frame.wanted.regions or frame.wanted.explanation
+    compared = evidence
+    if (frame.wanted.explanation or frame.wanted.overlay) and pictures is not None:
+        compared = [*(source.compare(one, pictures) for one in evidence[:MAX_PICTURES]), *evidence[MAX_PICTURES:]]
+    shown = compared if frame.wanted.explanation else evidence if frame.wanted.regions else ()
     overlay = b""
     if found.heat is not None and frame.wanted.overlay:
-        overlay = _draw_overlay(frame, revision, image, found, evidence, scored.score)
+        overlay = _draw_overlay(frame, revision, image, found, compared, scored.score)
     return Inspection(
         frame=frame,
         revision=revision.revision,
@@ -69,7 +70,7 @@ def explain(
         patches_excluded=prepared.excluded,
         nearest=source.name_worst(),
         timings=timings,
-        regions=tuple(evidence) if wanted_regions else (),
+        regions=tuple(shown),
         ruling=found.ruling,
         heatmap_png=encode_heat(found.heat) if found.heat is not None and frame.wanted.heatmap else b"",
         heatmap_scale=PNG_SCALE,
@@ -129,7 +130,7 @@ def _draw_overlay(
         remark="" if found.ruling is None else found.ruling.message,
     )
     assert found.heat is not None
-    regions = [CaptionedRegion(one.region, one.caption, one.text) for one in evidence]
+    regions = [CaptionedRegion(one.region, one.caption, one.text, one.picture_png) for one in evidence]
     return render_overlay(image, found.heat, regions, caption, () if zones is None else zones.zones)
 
 

@@ -9,6 +9,7 @@ from goldenpart.server.errors import GoldenpartError
 from goldenpart.server.vision.calibration import Calibration, Judgement
 from goldenpart.server.vision.drift import Placement, Signal
 from goldenpart.server.vision.explanation import Appearance, Tone
+from goldenpart.server.vision.explanation_text import NormalRange
 from goldenpart.server.vision.image import ImageSource
 from goldenpart.server.vision.regions import Region
 from goldenpart.server.vision.rescoring import Knobs
@@ -95,7 +96,8 @@ class RegionEvidence:
         region: where, how much, in which zone.
         patch: box of its worst patch in the frame.
         distance: of that patch from normal, in the detector's unit.
-        p_value: share of normal images that have a patch at least so far, (1 + #) / (n + 1); None where scores do not tell.
+        normal: largest patch distances of normal images; None where they are not known.
+        p_value: share of normal images that have a patch at least so far, (1 + #) / (n + 1); None likewise.
         appearance: how it looks, measured.
         text: all of it in one sentence.
         caption: the same in a few words.
@@ -107,6 +109,7 @@ class RegionEvidence:
     region: Region
     patch: Box
     distance: float
+    normal: NormalRange | None
     p_value: float | None
     appearance: Appearance
     text: str

@@ -156,6 +156,7 @@ class CalibrationIntake:
         self._waiting_labels: list[bool] = []
         self._waiting_statistics: list[FrameStatistics] = []
         self._scores: dict[bool, list[float]] = {False: [], True: []}
+        self._normal_peaks: list[float] = []
         self.sample = PictureSample(limits.kept_images, limits.kept_bytes)
         self.received = 0
         self.waiting: list[PreparedImage] = []
@@ -197,10 +198,11 @@ class CalibrationIntake:
         self.waiting.append(prepared)
         self._waiting_labels.append(picture.defective)
 
-    def settle(self, scores: list[float], tokens: Sequence[Token | None] = ()) -> None:
-        """Take the scores, and the mean tokens as far as there are any, of what was waiting, in order."""
+    def settle(self, scores: list[float], tokens: Sequence[Token | None] = (), peaks: Sequence[float] = ()) -> None:
+        """Take the scores, and mean tokens and largest patch distances as far as there are any, of what was waiting, in order."""
         for score, defective in zip(scores, self._waiting_labels, strict=True):
             self._scores[defective].append(score)
+        self._normal_peaks += [peak for peak, defective in zip(peaks, self._waiting_labels, strict=False) if not defective]
         known = tokens or [None] * len(scores)
         for score, token, statistics, defective in zip(scores, known, self._waiting_statistics, self._waiting_labels, strict=True):
             if not defective:
@@ -211,6 +213,11 @@ class CalibrationIntake:
     def normal_scores(self) -> tuple[float, ...]:
         """Scores of the good parts, in the order they came."""
         return tuple(self._scores[False])
+
+    @property
+    def normal_peaks(self) -> tuple[float, ...]:
+        """Largest patch distances of the good parts, in the order they came."""
+        return tuple(self._normal_peaks)
 
     @property
     def defective_scores(self) -> tuple[float, ...]:

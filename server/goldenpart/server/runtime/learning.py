@@ -13,6 +13,7 @@ from goldenpart.server.vision.backbones import Backbone
 from goldenpart.server.vision.fitting import DetectorBuilder, Shown, left_out_scores
 from goldenpart.server.vision.inference import Query, ScoredQuery, batches_of_one_shape, score_batch
 from goldenpart.server.vision.preparation import PreparedImage
+from goldenpart.server.vision.scoring import ScoredImage
 
 Item = TypeVar("Item")
 
@@ -23,11 +24,13 @@ async def in_slices(executor: DeviceExecutor, steps: Iterator[Item]) -> AsyncIte
         yield step
 
 
-async def left_out(executor: DeviceExecutor, builder: DetectorBuilder, backbone: Backbone, shown: Sequence[Shown]) -> AsyncIterator[float]:
-    """Yield each golden part's score by what was learned from the others; nothing where the detector cannot leave one out."""
+async def left_out(
+    executor: DeviceExecutor, builder: DetectorBuilder, backbone: Backbone, shown: Sequence[Shown]
+) -> AsyncIterator[ScoredImage]:
+    """Yield how each golden part scores by what was learned from the others; nothing where the detector cannot leave one out."""
     if builder.leaves_out:
-        async for score in in_slices(executor, left_out_scores(builder, backbone, shown)):
-            yield score
+        async for scored in in_slices(executor, left_out_scores(builder, backbone, shown)):
+            yield scored
 
 
 async def score_pictures(executor: DeviceExecutor, revision: LoadedRevision, pictures: Sequence[PreparedImage]) -> list[ScoredQuery]:
@@ -43,4 +46,5 @@ async def score_pictures(executor: DeviceExecutor, revision: LoadedRevision, pic
 async def score_waiting(executor: DeviceExecutor, revision: LoadedRevision, intake: CalibrationIntake) -> None:
     """Give the pictures that wait in an intake their scores."""
     answered = await score_pictures(executor, revision, intake.waiting)
-    intake.settle([answer.scored.score for answer in answered], [answer.token for answer in answered])
+    scored = [answer.scored for answer in answered]
+    intake.settle([one.score for one in scored], [answer.token for answer in answered], [one.peak for one in scored])

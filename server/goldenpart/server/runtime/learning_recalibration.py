@@ -23,6 +23,7 @@ from goldenpart.server.vision.drift import DriftReference, golden_reference, nor
 from goldenpart.server.vision.fitting import DetectorBuilder, Progress, Shown, Stage
 from goldenpart.server.vision.image import EncodedImage
 from goldenpart.server.vision.inference import BATCH_PICTURES
+from goldenpart.server.vision.scoring import ScoredImage
 
 if TYPE_CHECKING:
     from goldenpart.server.runtime.onboarding import OnboardingLimits
@@ -130,11 +131,11 @@ class Recalibration:
         self.reason, self.drift = evidence.shortcoming, golden
         request = evidence.request()
         if evidence.kept is None:
-            scores: list[float] = []
-            async for score in left_out(self._executor, builder, candidate.backbone, shown):
-                scores.append(score)
-                yield Progress(Stage.CALIBRATING, len(scores), len(shown))
-            self._calibrate_left_out(tuple(scores), request)
+            scored: list[ScoredImage] = []
+            async for one in left_out(self._executor, builder, candidate.backbone, shown):
+                scored.append(one)
+                yield Progress(Stage.CALIBRATING, len(scored), len(shown))
+            self._calibrate_left_out(scored, request)
             return
         images = self._choose(evidence.kept, candidate)
         intake = CalibrationIntake(candidate, self._pool, self._limits)
@@ -147,7 +148,7 @@ class Recalibration:
         await score_waiting(self._executor, candidate, intake)
         yield Progress(Stage.CALIBRATING, len(images), len(images))
         with self._explained():
-            self.calibration = calibrate(intake.normal_scores, intake.defective_scores, request)
+            self.calibration = calibrate(intake.normal_scores, intake.defective_scores, request, intake.normal_peaks)
             self.drift = normal_reference(golden, intake.normal_frames)
 
     def _choose(self, kept: CalibrationImages, candidate: LoadedRevision) -> list[CalibrationImage]:
@@ -162,15 +163,15 @@ class Recalibration:
         self.kept = KeptPictures(kept.given - len(self.left_out), pictures)
         return chosen
 
-    def _calibrate_left_out(self, scores: tuple[float, ...], request: ThresholdRequest) -> None:
-        if len(scores) < 2:
+    def _calibrate_left_out(self, scored: list[ScoredImage], request: ThresholdRequest) -> None:
+        if len(scored) < 2:
             self.reason = (
                 "It has no threshold: leaving one golden part out needs at least 2 of them with vectors in the bank, and a detector "
                 "that can. Run Calibrate with normal images."
             )
             return
         with self._explained():
-            self.calibration = calibrate_left_out(scores, request)
+            self.calibration = calibrate_left_out(tuple(one.score for one in scored), request, tuple(one.peak for one in scored))
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,12 +24,13 @@ from goldenpart.server.runtime.learning import in_slices, left_out, score_waitin
 from goldenpart.server.runtime.loaded import LoadedRevision, LoadedRevisions
 from goldenpart.server.runtime.onboarding_plans import CalibrationPlan, FitPlan
 from goldenpart.server.vision.backbones import Backbone
-from goldenpart.server.vision.calibration import Calibration, CalibrationMethod, ThresholdRequest, calibrate, calibrate_left_out
+from goldenpart.server.vision.calibration import Calibration, CalibrationMethod, Scores, ThresholdRequest, calibrate, calibrate_left_out
 from goldenpart.server.vision.detectors.catalogue import open_builder
 from goldenpart.server.vision.drift import golden_reference, normal_reference
 from goldenpart.server.vision.fitting import Progress, Stage
 from goldenpart.server.vision.inference import BATCH_PICTURES
 from goldenpart.server.vision.recipe import DetectorKind, Recipe
+from goldenpart.server.vision.scoring import ScoredImage
 
 _log = structlog.get_logger(__name__)
 
@@ -132,12 +133,12 @@ class Onboarding:
             builder = open_builder(backbone, plan.recipe, intake.shown)
             async for progress in in_slices(self._executor, builder.steps()):
                 yield progress
-            scores: list[float] = []
+            scored: list[ScoredImage] = []
             if not plan.without_threshold:
-                async for score in left_out(self._executor, builder, backbone, intake.shown):
-                    scores.append(score)
-                    yield Progress(Stage.CALIBRATING, len(scores), len(intake.shown))
-            calibration, warnings = _first_calibration(plan, tuple(scores))
+                async for one in left_out(self._executor, builder, backbone, intake.shown):
+                    scored.append(one)
+                    yield Progress(Stage.CALIBRATING, len(scored), len(intake.shown))
+            calibration, warnings = _first_calibration(plan, scored)
             yield Progress(Stage.SAVING, 0, 1)
             draft = RevisionDraft(
                 category=plan.category,
@@ -180,7 +181,7 @@ class Onboarding:
                     await score_waiting(self._executor, revision, intake)
             await score_waiting(self._executor, revision, intake)
             yield Progress(Stage.CALIBRATING, intake.received, intake.received)
-            calibration = calibrate(intake.normal_scores, intake.defective_scores, plan.threshold)
+            calibration = calibrate(intake.normal_scores, intake.defective_scores, plan.threshold, intake.normal_peaks)
             gate: GateReport | None = None
             etag = plan.etag
             if plan.gate or await self._is_held_back(revision):
@@ -243,7 +244,7 @@ def _check_layers(recipe: Recipe, backbone: Backbone) -> None:
         raise RecipeError(f"layers are {list(recipe.layers)[:8]}: {error}.", field="recipe.layers") from error
 
 
-def _first_calibration(plan: FitPlan, scores: tuple[float, ...]) -> tuple[Calibration | None, tuple[str, ...]]:
+def _first_calibration(plan: FitPlan, scored: Sequence[ScoredImage]) -> tuple[Calibration | None, tuple[str, ...]]:
     if plan.without_threshold:
         return None, ("The revision is staged and has no threshold, as wanted. Run Calibrate on it with normal images; that activates it.",)
     if plan.recipe.detector is DetectorKind.AUTOENCODER:
@@ -251,17 +252,17 @@ def _first_calibration(plan: FitPlan, scores: tuple[float, ...]) -> tuple[Calibr
             "The revision is staged and has no threshold: an autoencoder is not trained once more for each golden part that is left out. "
             "Run Calibrate on this revision with normal images; that activates it.",
         )
-    return _calibrate_left_out(scores, plan.threshold)
+    return _calibrate_left_out(tuple(one.score for one in scored), plan.threshold, tuple(one.peak for one in scored))
 
 
-def _calibrate_left_out(scores: tuple[float, ...], request: ThresholdRequest) -> tuple[Calibration | None, tuple[str, ...]]:
+def _calibrate_left_out(scores: Scores, request: ThresholdRequest, peaks: Scores = ()) -> tuple[Calibration | None, tuple[str, ...]]:
     if len(scores) < 2:
         return None, (
             "The revision has no threshold: leaving one golden part out needs at least 2 of them with vectors in the bank. "
             "Run Calibrate with normal images before inspecting.",
         )
     try:
-        calibration = calibrate_left_out(scores, request)
+        calibration = calibrate_left_out(scores, request, peaks)
     except RateNotAttainableError as error:
         error.message += " Leave the method out, and Fit falls back to the tolerance limit."
         raise

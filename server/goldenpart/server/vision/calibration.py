@@ -15,6 +15,7 @@ import numpy as np
 from scipy import stats
 
 from goldenpart.server.errors import InvalidArgumentError, RateNotAttainableError
+from goldenpart.server.vision.separation import auroc, best_f1
 
 Scores = tuple[float, ...]
 
@@ -83,6 +84,7 @@ class Calibration:
         rate_upper_95: 95 % upper bound of the realised rate of this threshold; None = unknown.
         guarantee: both in words, with their limits.
         f1_max, auroc: on the given images, where defective ones were given.
+        normal_peaks: largest patch distance of every normal image, in the order they came; empty in calibrations of version 0.1.
     """
 
     method: CalibrationMethod
@@ -97,6 +99,7 @@ class Calibration:
     guarantee: str
     f1_max: float | None = None
     auroc: float | None = None
+    normal_peaks: Scores = ()
 
     def judge(self, score: float) -> Judgement:
         """Compare a score with the threshold, which is the last score that passes."""
@@ -126,8 +129,14 @@ class Calibration:
         return max(float(np.std(logs, ddof=1)), _MIN_SCATTER) if len(logs) > 1 else 1.0
 
 
-def calibrate(normal: Scores, defective: Scores, request: ThresholdRequest) -> Calibration:
+def calibrate(normal: Scores, defective: Scores, request: ThresholdRequest, peaks: Scores = ()) -> Calibration:
     """Set the threshold from scores of pictures that are not in the bank.
+
+    Args:
+        normal: image scores of good pictures.
+        defective: image scores of defective ones.
+        request: which threshold.
+        peaks: largest patch distances of the normal pictures, which no threshold hangs on.
 
     Raises:
         RateNotAttainableError: conformal, and there are fewer than 1 / rate - 1 normal scores.
@@ -137,7 +146,7 @@ def calibrate(normal: Scores, defective: Scores, request: ThresholdRequest) -> C
         raise InvalidArgumentError("Calibration needs normal images; none were given.", field="images")
     method = request.method or CalibrationMethod.CONFORMAL
     if method is CalibrationMethod.F1_MAX:
-        return _by_f1(normal, defective, request)
+        return _by_f1(normal, defective, request, peaks)
     rates = [rate for rate in (request.false_reject_rate, request.review_rate) if rate is not None]
     limit = {CalibrationMethod.PERCENTILE: _percentile, CalibrationMethod.TOLERANCE_LIMIT: tolerance_limit}.get(method, conformal_threshold)
     limits = [limit(normal, rate) for rate in rates]
@@ -155,17 +164,18 @@ def calibrate(normal: Scores, defective: Scores, request: ThresholdRequest) -> C
         guarantee=words,
         f1_max=best_f1(normal, defective)[1] if defective else None,
         auroc=auroc(normal, defective) if defective else None,
+        normal_peaks=peaks,
     )
 
 
-def calibrate_left_out(normal: Scores, request: ThresholdRequest) -> Calibration:
+def calibrate_left_out(normal: Scores, request: ThresholdRequest, peaks: Scores = ()) -> Calibration:
     """Set the threshold from leave-one-golden-part-out scores: conformal where the rate is attainable, else the tolerance limit."""
     method = request.method
     if method is None:
         rates = [rate for rate in (request.false_reject_rate, request.review_rate) if rate is not None]
         attainable = len(normal) >= max(normals_needed(rate) for rate in rates)
         method = CalibrationMethod.LEAVE_ONE_OUT if attainable else CalibrationMethod.TOLERANCE_LIMIT
-    return calibrate(normal, (), ThresholdRequest(method, request.false_reject_rate, request.review_rate))
+    return calibrate(normal, (), ThresholdRequest(method, request.false_reject_rate, request.review_rate), peaks)
 
 
 def conformal_rank(normals: int, rate: float) -> int:
@@ -216,31 +226,7 @@ def tolerance_limit(normal: Scores, rate: float) -> float:
     return float(np.mean(normal) + factor * np.std(normal, ddof=1))
 
 
-def auroc(normal: Scores, defective: Scores) -> float:
-    """Return the area under the ROC curve: the probability that a defective score exceeds a normal one, ties counting half."""
-    ranks = stats.rankdata(np.array([*normal, *defective]))
-    above = ranks[len(normal) :].sum() - len(defective) * (len(defective) + 1) / 2
-    return float(above / (len(normal) * len(defective)))
-
-
-def best_f1(normal: Scores, defective: Scores) -> tuple[float, float]:
-    """Return the threshold (FAIL above it) of the best F1, and that F1.
-
-    A threshold lies midway between two neighbouring scores; among equally good ones where the two are farthest apart.
-    """
-    scores = np.array([*normal, *defective], np.float64)
-    truth = np.array([False] * len(normal) + [True] * len(defective))
-    levels = np.unique(scores)
-    cuts = np.concatenate([[np.nextafter(levels[0], -np.inf)], (levels[1:] + levels[:-1]) / 2, [levels[-1]]])
-    hits = np.array([np.count_nonzero(truth & (scores > cut)) for cut in cuts])
-    alarms = np.array([np.count_nonzero(scores > cut) for cut in cuts])
-    f1 = 2 * hits / (alarms + len(defective))
-    gaps = np.concatenate([[0.0], np.diff(levels), [0.0]])
-    best = max(range(len(cuts)), key=lambda index: (f1[index], gaps[index]))
-    return float(cuts[best]), float(f1[best])
-
-
-def _by_f1(normal: Scores, defective: Scores, request: ThresholdRequest) -> Calibration:
+def _by_f1(normal: Scores, defective: Scores, request: ThresholdRequest, peaks: Scores) -> Calibration:
     if not defective:
         raise InvalidArgumentError(
             "f1_max needs defective images; none were given. Add some, or use conformal, which needs normal ones only.", field="images"
@@ -261,6 +247,7 @@ def _by_f1(normal: Scores, defective: Scores, request: ThresholdRequest) -> Cali
         guarantee="No guarantee: the best F1 on these very images, and it depends on how many of them are defective.",
         f1_max=f1,
         auroc=auroc(normal, defective),
+        normal_peaks=peaks,
     )
 
 

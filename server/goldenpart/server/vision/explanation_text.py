@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from goldenpart.server.vision.explanation import Appearance, Tone
 from goldenpart.server.vision.regions import Region
@@ -30,9 +32,32 @@ class NearestWords:
     rotation_deg: float
 
 
-def describe(region: Region, appearance: Appearance, image_px: int, golden_parts: int, nearest: NearestWords | None) -> str:
+@dataclass(frozen=True, slots=True)
+class NormalRange:
+    """Largest patch distances of normal images: the smallest, the median and the largest of them, and how many there are."""
+
+    smallest: float
+    median: float
+    largest: float
+    images: int
+
+    @classmethod
+    def of(cls, peaks: Sequence[float]) -> NormalRange | None:
+        """Summarise the largest distance of each image; None without any."""
+        return cls(min(peaks), median(peaks), max(peaks), len(peaks)) if peaks else None
+
+
+def describe(
+    region: Region,
+    appearance: Appearance,
+    image_px: int,
+    golden_parts: int,
+    nearest: NearestWords | None,
+    distance: float = 0.0,
+    normal: NormalRange | None = None,
+) -> str:
     """Return the sentence about a region, for example ``dark elongated region 41x6 px at (210, 143), 23 L* darker than around it, 3.2x
-    the limit, unlike any of 16 golden parts; nearest: golden 7 at (120, 88)``.
+    the limit, distance 4.1 where good parts reach 0.9 to 1.4, unlike any of 16 golden parts; nearest: golden 7 at (120, 88)``.
 
     Args:
         region: where and how much.
@@ -40,6 +65,8 @@ def describe(region: Region, appearance: Appearance, image_px: int, golden_parts
         image_px: pixels of the whole picture.
         golden_parts: that the category was learned from.
         nearest: None for a detector that compares with no single golden part.
+        distance: of its worst patch.
+        normal: what distances are normal; None if unknown.
     """  # noqa: D205 - the example does not fit into one line
     shape = appearance.shape
     zone = f" in zone {region.zone}" if region.zone else ""
@@ -49,6 +76,8 @@ def describe(region: Region, appearance: Appearance, image_px: int, golden_parts
         *_tone_facts(appearance.tone),
         _limit_words(region),
     ]
+    if normal is not None:
+        pieces.append(f"distance {distance:.3g} where good parts reach {normal.smallest:.3g} to {normal.largest:.3g}")
     if region.excess >= 1:
         pieces.append(f"unlike any of {golden_parts} golden parts" if golden_parts != 1 else "unlike the golden part")
     text = ", ".join(pieces)

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from goldenpart.server.vision.heatmap import Heat
 from goldenpart.server.vision.image import Rgb8
+from goldenpart.server.vision.overlay_comparisons import ComparisonRow
 from goldenpart.server.vision.overlay_regions import CAPTIONED_REGIONS, CaptionedRegion, draw_regions, draw_zones
 from goldenpart.server.vision.overlay_text import fit, font_of, wrap
 from goldenpart.server.vision.zones import Zone
@@ -82,7 +83,7 @@ def render_overlay(
     Args:
         image: (H, W, 3) uint8 RGB, the frame.
         heat: (H, W) float32, 1.0 = at the threshold.
-        regions: boxes to mark, in pixels of the frame, highest excess first; their texts stand below the pictures.
+        regions: boxes to mark, in pixels of the frame, highest excess first; their texts stand below the pictures, then comparisons.
         caption: what is written above.
         zones: outlined in the frame.
 
@@ -91,8 +92,9 @@ def render_overlay(
     """
     layout = _plan(image.shape[1], image.shape[0])
     lines = _write_lines(layout, regions, caption)
-    height = layout.canvas[1] + (round((1.5 * len(lines) + 0.4) * layout.unit) if lines else 0)
-    canvas = Image.new("RGB", (layout.canvas[0], height), _PAPER)
+    below = layout.canvas[1] + (round((1.5 * len(lines) + 0.4) * layout.unit) if lines else 0)
+    comparisons = ComparisonRow.plan(regions, layout.canvas[0], below, layout.unit)
+    canvas = Image.new("RGB", (layout.canvas[0], comparisons.bottom), _PAPER)
     draw = ImageDraw.Draw(canvas)
     frame = _resize(image, layout)
     _draw_header(draw, layout, caption)
@@ -103,6 +105,7 @@ def render_overlay(
         draw.text((1.2 * layout.unit, layout.canvas[1] + (1.5 * place + 0.6) * layout.unit), line, _INK, font_of(layout.unit), anchor="ls")
     _paste(canvas, draw, _blend(frame, _resize(heat, layout), layout), layout, layout.heat_cell, "Heat map; outlined: above the threshold")
     _draw_colour_bar(canvas, draw, layout)
+    comparisons.paste(canvas, draw)
     pixels = np.asarray(canvas)[:, :, ::-1]
     return bytes(cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1])
 

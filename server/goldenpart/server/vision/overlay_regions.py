@@ -28,11 +28,13 @@ class CaptionedRegion:
         region: where.
         caption: a few words for its box; empty means its peak.
         text: the sentence below the pictures; empty means none.
+        comparison_png: region and nearest golden patch side by side, shown below the sentences; empty means none.
     """
 
     region: Region
     caption: str = ""
     text: str = ""
+    comparison_png: bytes = b""
 
 
 def draw_regions(draw: ImageDraw.ImageDraw, regions: Sequence[CaptionedRegion], frame: Box, cell: Box, scale: float, unit: int) -> None:

@@ -62,6 +62,11 @@ class ScoredImage:
     worst: WorstPatch | None
     nearest: NearestPatches | None = None
 
+    @property
+    def peak(self) -> float:
+        """The largest patch distance."""
+        return float(self.grid.max())
+
 
 def score_patches(measured: PatchDistances, prepared: PreparedImage, recipe: Recipe) -> ScoredImage:
     """Score one picture whose patches were measured."""
