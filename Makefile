@@ -30,4 +30,5 @@ proto: setup
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks.inspect_ratio
+	$(BIN)/python -m tests.benchmarks.coreset_ratio
 	$(BIN)/goldenpart-simulate bench
