@@ -117,8 +117,8 @@ def test_warnings() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Costs(0.0, 1.0), "cost of an escape is 0.0"),
-        (lambda: Costs(1.0, -1.0), "cost of an reject is -1.0"),
+        (lambda: Costs(0.0, 1.0), "cost of escapes is 0.0"),
+        (lambda: Costs(1.0, -1.0), "cost of rejects is -1.0"),
         (lambda: Costs(1.0, 1.0, 1.0), "share of defective parts is 1.0"),
         (lambda: LabelledScores((), (1.0,)), "no scores of good parts"),
         (lambda: LabelledScores((float("inf"),), ()), "not finite"),

@@ -28,7 +28,7 @@ class Costs:
     def __post_init__(self) -> None:
         for name in ("escape", "reject"):
             if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"the cost of an {name} is {getattr(self, name)}; it must be a number greater than 0")
+                raise ValueError(f"the cost of {name}s is {getattr(self, name)}; it must be a number greater than 0")
         if not 0 < self.prior < 1:
             raise ValueError(f"the share of defective parts is {self.prior}; it must lie between 0 and 1, for example 0.01")
 

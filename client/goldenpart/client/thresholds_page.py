@@ -62,7 +62,19 @@ def draw_picture(found: WhatIf) -> Image.Image:
             draw.polygon([(x * _SCALE, y * _SCALE) for x, y in curve.band], (*colour, 40))
         draw.line([(x * _SCALE, y * _SCALE) for x, y in curve.line], colour, 2 * _SCALE)
         draw.text(((LEFT_PX + 130 * place) * _SCALE, (HEIGHT_PX - 12) * _SCALE), curve.name, colour, font, anchor="lm")
+    draw.text(((WIDTH_PX - 24) * _SCALE, (HEIGHT_PX - 12) * _SCALE), "threshold: a part fails above it", _SOFT, font, anchor="rm")
+    _write_upward(picture, "share of parts", RATES_TOP_PX + RATES_PX / 2, font)
+    if plot.cost:
+        _write_upward(picture, "cost per part", COST_TOP_PX + COST_PX / 2, font)
     for mark in plot.marks:
         draw.line([(mark.x * _SCALE, RATES_TOP_PX * _SCALE), (mark.x * _SCALE, bottom)], _INK, _SCALE)
         draw.text((mark.x * _SCALE, 4 * _SCALE), mark.word, _INK, font, anchor="mt")
     return picture
+
+
+def _write_upward(picture: Image.Image, title: str, middle_px: float, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> None:
+    """Write the title of a vertical axis at the left border, its middle at a height of the plot."""
+    letters = Image.new("RGB", (round(font.getlength(title)) + 2, 16 * _SCALE), "white")
+    ImageDraw.Draw(letters).text((0, 0), title, _SOFT, font, anchor="lt")
+    turned = letters.transpose(Image.Transpose.ROTATE_90)
+    picture.paste(turned, (2 * _SCALE, round(middle_px * _SCALE - turned.height / 2)))

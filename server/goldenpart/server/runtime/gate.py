@@ -144,8 +144,8 @@ def decide(
     escaped = after.escapes > before.escapes
     rejected = after.false_rejects > before.false_rejects + added_false_rejects
     words = [
-        f"{after.escapes} escapes, {before.escapes} with {reference.revision}",
-        f"{after.false_rejects} false rejects, {before.false_rejects} with {reference.revision}",
+        f"{_number(after.escapes, 'escape')}, {before.escapes} with {reference.revision}",
+        f"{_number(after.false_rejects, 'false reject')}, {before.false_rejects} with {reference.revision}",
     ]
     if added_false_rejects:
         words[1] += f" and {added_false_rejects} more allowed"
@@ -164,6 +164,10 @@ def decide(
         better=better,
         golden_frames=idle,
     )
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def hold_back(reason: str, compared_with: str) -> GateReport:
