@@ -15,6 +15,7 @@ from sklearn.metrics import average_precision_score, f1_score, precision_recall_
 from goldenpart.client.evaluation.metrics.bootstrap import bootstrap_intervals
 from goldenpart.client.evaluation.metrics.image_level import clopper_pearson, image_metrics
 from goldenpart.client.evaluation.metrics.pixel_level import PixelMetrics, PixelTally
+from goldenpart.client.evaluation.metrics.ranking import ScoreCounts
 
 Map = npt.NDArray[np.uint16]
 Mask = npt.NDArray[np.bool_]
@@ -23,17 +24,21 @@ LIMIT_STEP = 4096
 
 @pytest.mark.parametrize("distinct", [5, 40, 10_000])
 def test_image_metrics_are_those_of_scikit_learn(distinct: int) -> None:
+    """The figures of a set, and those of a replicate, which are made of counts."""
     rng = np.random.default_rng(distinct)
     for _ in range(20):
         truth = np.arange(rng.integers(4, 120)) % rng.integers(2, 5) == 0
         scores = rng.integers(0, distinct, len(truth)) / 7 + truth
-        found = image_metrics(scores, truth)
-        assert found.auroc == pytest.approx(roc_auc_score(truth, scores), abs=1e-12)
-        assert found.average_precision == pytest.approx(average_precision_score(truth, scores), abs=1e-12)
+        found, counts = image_metrics(scores, truth), ScoreCounts.of(scores, truth)
         precision, recall, _ = precision_recall_curve(truth, scores)
         with np.errstate(invalid="ignore"):
-            assert found.f1_max == pytest.approx(np.nanmax(2 * precision * recall / (precision + recall)), abs=1e-12)
+            best = np.nanmax(2 * precision * recall / (precision + recall))
+        expected = (roc_auc_score(truth, scores), average_precision_score(truth, scores), best)
+        assert (found.auroc, found.average_precision, found.f1_max) == pytest.approx(expected, abs=1e-12)
+        assert (counts.auroc(), counts.average_precision(), counts.f1().max()) == pytest.approx(expected, abs=1e-12)
         assert f1_score(truth, scores >= found.f1_max_threshold) == pytest.approx(found.f1_max, abs=1e-12)
+        higher = np.unique(scores[scores > found.f1_max_threshold])
+        assert all(f1_score(truth, scores >= threshold) < found.f1_max - 1e-12 for threshold in higher), "the highest of the best"
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=2, max_size=40))

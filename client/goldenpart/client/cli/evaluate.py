@@ -107,7 +107,7 @@ def evaluate(
     if dataset is None:
         raise typer.BadParameter("give the folder of a dataset, or --from results.json", param_hint="DATASET")
     try:
-        from goldenpart.client.evaluation import runner  # noqa: PLC0415  # SciPy belongs to an extra that other commands do without
+        from goldenpart.client.evaluation import runner  # noqa: PLC0415  # it needs an extra that other commands do without
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             f"evaluate needs the package {error.name}; install it with: pip install 'goldenpart[evaluation]'"

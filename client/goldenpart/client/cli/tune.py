@@ -69,7 +69,7 @@ def tune(
 ) -> None:
     """Find better knobs for a labelled category, prove them on images they were not chosen by, or say to keep the preset."""
     try:
-        from goldenpart.client.cli.tuning_view import shown_tuning, tuning_view  # noqa: PLC0415  # SciPy belongs to an extra
+        from goldenpart.client.cli.tuning_view import shown_tuning, tuning_view  # noqa: PLC0415  # it needs an extra
         from goldenpart.client.tuning import runner  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"tune needs the package {error.name}; install it with: pip install 'goldenpart[evaluation]'") from error

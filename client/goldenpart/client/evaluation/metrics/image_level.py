@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import numpy.typing as npt
 from scipy.stats import beta
 
 from goldenpart.client.evaluation.metrics.ranking import ScoreCounts
+from goldenpart.client.evaluation.metrics.separation import separation
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,7 @@ def image_metrics(scores: npt.ArrayLike, defective: npt.ArrayLike) -> ImageMetri
     Raises:
         ValueError: A class is missing, a score is not finite, or the shapes differ.
     """
-    counts = ScoreCounts.of(scores, defective)
-    f1 = counts.f1()
-    best = len(f1) - 1 - int(np.argmax(f1[::-1]))
-    return ImageMetrics(float(counts.auroc()), float(counts.average_precision()), float(f1[best]), float(counts.scores[best]))
+    return ImageMetrics(*separation(ScoreCounts.of(scores, defective)))
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:

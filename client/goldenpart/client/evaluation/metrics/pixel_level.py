@@ -19,6 +19,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from goldenpart.client.evaluation.metrics.ranking import Floats, ScoreCounts
+from goldenpart.client.evaluation.metrics.separation import separation
 
 STEPS = 65_536
 PRO_LIMITS = (0.3, 0.05)
@@ -120,16 +121,15 @@ class PixelTally:
         if not self._masked or not self._normal.any():
             raise ValueError(f"pixels of both classes are needed; {len(self._masked)} defective images were added")
         counts = ScoreCounts(np.arange(STEPS, dtype=np.float64), self._normal.astype(np.float64), self._defective.astype(np.float64))
-        f1 = counts.f1()
-        best = STEPS - 1 - int(np.argmax(f1[::-1]))
+        found = separation(counts)
         hits, false_alarms = int(self._defective[limit_step:].sum()), int(self._normal[limit_step:].sum())
         defective, total = int(self._defective.sum()), int(self._defective.sum() + self._normal.sum())
         curve = self._pro_curve()
         return PixelMetrics(
-            auroc=float(counts.auroc()),
-            average_precision=float(counts.average_precision()),
-            f1_max=float(f1[best]),
-            f1_max_step=best,
+            auroc=found.auroc,
+            average_precision=found.average_precision,
+            f1_max=found.f1_max,
+            f1_max_step=int(found.f1_max_score),
             iou=hits / (defective + false_alarms),
             aupro={limit: area_up_to(curve, limit) for limit in PRO_LIMITS},
             pro_curve=_cut(curve, max(PRO_LIMITS)),

@@ -1,7 +1,7 @@
-"""How well a score tells two classes apart, from counts per distinct score.
+"""Counts per distinct score, and how well the score tells two classes apart in many bootstrap replicates at once.
 
-One form for everything: images, pixels (65,536 steps of heat) and bootstrap replicates (integer weights). Arrays of counts are
-(..., L) over L scores in ascending order; leading axes are replicates. Nothing here copies more than a few arrays of that shape.
+One form for everything: images, pixels (65,536 steps of heat) and replicates (integer weights). Arrays of counts are (..., L) over L
+scores in ascending order; leading axes are replicates. The figures of a single set are scikit-learn's (`separation`).
 """
 
 from dataclasses import dataclass
