@@ -250,7 +250,6 @@ KNOBS = {
     "layers": Recipe(resolution_px=64, layers=(1, 2)),
     "neighbourhood": Recipe(resolution_px=64, neighbourhood_patches=3),
     "euclidean": Recipe(resolution_px=64, metric=Metric.EUCLIDEAN, neighbours=5),
-    "position": Recipe(resolution_px=64, position_weight=1.0, local_scale_neighbours=8),
     "stretch": Recipe(resolution_px=64, resize=Resize.STRETCH),
     "random": Recipe(resolution_px=64, coreset=Coreset.RANDOM, coreset_ratio=0.5),
     "projection": Recipe(resolution_px=64, coreset_vectors=200, coreset_projection_dimensions=8),
@@ -260,17 +259,7 @@ KNOBS = {
 @pytest.mark.parametrize("name", KNOBS)
 def test_every_knob_works_end_to_end(client: Client, category: str, name: str) -> None:
     revision = fit_category(client, category, SEED, recipe=KNOBS[name]).revision
-    for knob in (
-        "aggregate",
-        "search_index",
-        "layers",
-        "reweight_neighbours",
-        "neighbourhood_patches",
-        "resize",
-        "metric",
-        "coreset",
-        "position_weight",
-    ):
+    for knob in ("aggregate", "search_index", "layers", "reweight_neighbours", "neighbourhood_patches", "resize", "metric", "coreset"):
         wanted = getattr(KNOBS[name], knob)
         assert wanted in (None, getattr(revision.recipe, knob)), f"{knob} was not taken"
     options = InspectOptions(regions=True, heatmap=True, overlay=True)

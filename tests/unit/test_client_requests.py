@@ -44,7 +44,6 @@ EVERY_KNOB = Recipe(
     aggregate_percent=2.5,
     reweight_neighbours=0,
     local_scale_neighbours=16,
-    position_weight=0.75,
     coreset=Coreset.RANDOM,
     coreset_ratio=0.25,
     coreset_projection_dimensions=64,

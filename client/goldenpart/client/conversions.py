@@ -161,7 +161,6 @@ def recipe(message: recipe_pb2.Recipe) -> Recipe:
         aggregate_percent=_optional(message, "aggregate_percent"),
         reweight_neighbours=_given(message, "reweight_neighbours"),
         local_scale_neighbours=_given(message, "local_scale_neighbours"),
-        position_weight=_optional(message, "position_weight"),
         coreset=_word(Coreset, recipe_pb2.Coreset, "CORESET_", message.coreset),
         coreset_vectors=_given(message, "coreset_vectors"),
         coreset_ratio=_optional(message, "coreset_ratio"),

@@ -81,8 +81,6 @@ class Recipe:
         reweight_neighbours: PatchCore's re-weighting of the maximum (equation 7): 2 to 50 neighbours, 0 = off; only with MAX.
         local_scale_neighbours: Golden patches around a bank vector whose distances to the other golden parts are the unit of distances
             there: 1 to 256, 0 = off.
-        position_weight: For parts that lie still in the picture: how much the place of a patch counts beside what it looks like, 0 to 100;
-            0 = not at all, 1 suits the cosine metrics.
         coreset: How the bank is thinned.
         coreset_vectors: The coreset keeps at most so many vectors, >= 1. Excludes ``coreset_ratio``.
         coreset_ratio: The coreset keeps this fraction of all vectors, in (0, 1]. Excludes ``coreset_vectors``.
@@ -116,7 +114,6 @@ class Recipe:
     aggregate_percent: float | None = None
     reweight_neighbours: int | None = None
     local_scale_neighbours: int | None = None
-    position_weight: float | None = None
     coreset: Coreset | None = None
     coreset_vectors: int | None = None
     coreset_ratio: float | None = None

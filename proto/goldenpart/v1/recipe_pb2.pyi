@@ -85,7 +85,7 @@ DETECTOR_AUTOENCODER: Detector
 DETECTOR_ENSEMBLE: Detector
 
 class Recipe(_message.Message):
-    __slots__ = ("preset", "backbone", "layers", "resolution_px", "resize", "neighbourhood_patches", "metric", "neighbours", "aggregate", "aggregate_patches", "aggregate_percent", "reweight_neighbours", "coreset", "coreset_vectors", "coreset_ratio", "coreset_projection_dimensions", "rotations_deg", "search_index", "heatmap_sigma_px", "region_min_area_px", "seed", "detector", "gaussian_dimensions", "subspace_variance", "subspace_components", "autoencoder_steps", "ensemble_detectors", "local_scale_neighbours", "position_weight")
+    __slots__ = ("preset", "backbone", "layers", "resolution_px", "resize", "neighbourhood_patches", "metric", "neighbours", "aggregate", "aggregate_patches", "aggregate_percent", "reweight_neighbours", "coreset", "coreset_vectors", "coreset_ratio", "coreset_projection_dimensions", "rotations_deg", "search_index", "heatmap_sigma_px", "region_min_area_px", "seed", "detector", "gaussian_dimensions", "subspace_variance", "subspace_components", "autoencoder_steps", "ensemble_detectors", "local_scale_neighbours")
     PRESET_FIELD_NUMBER: _ClassVar[int]
     BACKBONE_FIELD_NUMBER: _ClassVar[int]
     LAYERS_FIELD_NUMBER: _ClassVar[int]
@@ -114,7 +114,6 @@ class Recipe(_message.Message):
     AUTOENCODER_STEPS_FIELD_NUMBER: _ClassVar[int]
     ENSEMBLE_DETECTORS_FIELD_NUMBER: _ClassVar[int]
     LOCAL_SCALE_NEIGHBOURS_FIELD_NUMBER: _ClassVar[int]
-    POSITION_WEIGHT_FIELD_NUMBER: _ClassVar[int]
     preset: Preset
     backbone: str
     layers: _containers.RepeatedScalarFieldContainer[int]
@@ -143,5 +142,4 @@ class Recipe(_message.Message):
     autoencoder_steps: int
     ensemble_detectors: _containers.RepeatedScalarFieldContainer[Detector]
     local_scale_neighbours: int
-    position_weight: float
-    def __init__(self, preset: _Optional[_Union[Preset, str]] = ..., backbone: _Optional[str] = ..., layers: _Optional[_Iterable[int]] = ..., resolution_px: _Optional[int] = ..., resize: _Optional[_Union[Resize, str]] = ..., neighbourhood_patches: _Optional[int] = ..., metric: _Optional[_Union[Metric, str]] = ..., neighbours: _Optional[int] = ..., aggregate: _Optional[_Union[Aggregate, str]] = ..., aggregate_patches: _Optional[int] = ..., aggregate_percent: _Optional[float] = ..., reweight_neighbours: _Optional[int] = ..., coreset: _Optional[_Union[Coreset, str]] = ..., coreset_vectors: _Optional[int] = ..., coreset_ratio: _Optional[float] = ..., coreset_projection_dimensions: _Optional[int] = ..., rotations_deg: _Optional[_Iterable[float]] = ..., search_index: _Optional[_Union[SearchIndex, str]] = ..., heatmap_sigma_px: _Optional[float] = ..., region_min_area_px: _Optional[int] = ..., seed: _Optional[int] = ..., detector: _Optional[_Union[Detector, str]] = ..., gaussian_dimensions: _Optional[int] = ..., subspace_variance: _Optional[float] = ..., subspace_components: _Optional[int] = ..., autoencoder_steps: _Optional[int] = ..., ensemble_detectors: _Optional[_Iterable[_Union[Detector, str]]] = ..., local_scale_neighbours: _Optional[int] = ..., position_weight: _Optional[float] = ...) -> None: ...
+    def __init__(self, preset: _Optional[_Union[Preset, str]] = ..., backbone: _Optional[str] = ..., layers: _Optional[_Iterable[int]] = ..., resolution_px: _Optional[int] = ..., resize: _Optional[_Union[Resize, str]] = ..., neighbourhood_patches: _Optional[int] = ..., metric: _Optional[_Union[Metric, str]] = ..., neighbours: _Optional[int] = ..., aggregate: _Optional[_Union[Aggregate, str]] = ..., aggregate_patches: _Optional[int] = ..., aggregate_percent: _Optional[float] = ..., reweight_neighbours: _Optional[int] = ..., coreset: _Optional[_Union[Coreset, str]] = ..., coreset_vectors: _Optional[int] = ..., coreset_ratio: _Optional[float] = ..., coreset_projection_dimensions: _Optional[int] = ..., rotations_deg: _Optional[_Iterable[float]] = ..., search_index: _Optional[_Union[SearchIndex, str]] = ..., heatmap_sigma_px: _Optional[float] = ..., region_min_area_px: _Optional[int] = ..., seed: _Optional[int] = ..., detector: _Optional[_Union[Detector, str]] = ..., gaussian_dimensions: _Optional[int] = ..., subspace_variance: _Optional[float] = ..., subspace_components: _Optional[int] = ..., autoencoder_steps: _Optional[int] = ..., ensemble_detectors: _Optional[_Iterable[_Union[Detector, str]]] = ..., local_scale_neighbours: _Optional[int] = ...) -> None: ...

@@ -100,7 +100,6 @@ _READERS: Mapping[str, Callable[[str], KnobValue]] = {
     "aggregate_percent": _real,
     "reweight_neighbours": _integer,
     "local_scale_neighbours": _integer,
-    "position_weight": _real,
     "coreset": _word(Coreset),
     "coreset_vectors": _integer,
     "coreset_ratio": _real,

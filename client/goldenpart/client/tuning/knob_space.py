@@ -68,7 +68,6 @@ def dimensions(learned: Learned, shots: Sequence[int], fixed: Collection[str]) -
         [{"metric": metric} for metric in Metric if metric is not recipe.metric],
         [{"neighbourhood_patches": side} for side in (1, 3) if side != recipe.neighbourhood_patches],
         [] if recipe.local_scale_neighbours else [{"local_scale_neighbours": 32}],
-        [{"position_weight": weight} for weight in (0.0, 0.5, 1.5) if weight != recipe.position_weight],
         _coresets(learned),
         [] if recipe.rotations_deg else [{"rotations_deg": (180.0,)}, {"rotations_deg": (90.0, 180.0, 270.0)}],
         [{"layers": layers} for layers in _layers(recipe.backbone or "") if layers != recipe.layers],

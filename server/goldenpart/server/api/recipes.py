@@ -20,7 +20,6 @@ _NUMBERS = (
     "aggregate_percent",
     "reweight_neighbours",
     "local_scale_neighbours",
-    "position_weight",
     "coreset_projection_dimensions",
     "heatmap_sigma_px",
     "region_min_area_px",

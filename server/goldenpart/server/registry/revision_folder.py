@@ -159,8 +159,6 @@ class RevisionFolder:
         file = manifest.detector_file
         if bank.vectors.shape != (manifest.bank_vectors, manifest.bank_dimensions):
             raise self.damaged(f"{file} has the shape {bank.vectors.shape}, which {MANIFEST_FILE} denies.", file)
-        if (bank.places is not None) != (manifest.recipe.position_weight > 0):
-            raise self.damaged(f"{file} and the recipe disagree on whether it matters where a patch lies.", file)
         golden = bank.origins[:, GOLDEN]
         if golden.min() < 0 or golden.max() >= len(manifest.golden_parts):
             raise self.damaged(f"{file} names golden part {golden.max()} of {len(manifest.golden_parts)}.", file)

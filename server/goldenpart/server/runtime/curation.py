@@ -208,7 +208,7 @@ def _measure_batch(backbone: Backbone, bank: Bank, batch: list[_Waiting], reach:
     pictures = embed(backbone, [Query(bank, each.prepared) for each in batch])
     frames = []
     for each, picture, measured in zip(batch, pictures, bank.measure(pictures), strict=True):
-        vectors = bank.vectors_of(picture)
+        vectors = picture.vectors(bank.recipe, bank.content.centre)
         assert measured.origin_distances is not None, "a bank knows what is nearest"
         novelty = novelty_of(vectors, measured.origin_distances, reach, KEPT_PATCHES)
         frames.append(PoolFrame(each.name, each.place, score_patches(measured, each.prepared, bank.recipe).score, novelty))

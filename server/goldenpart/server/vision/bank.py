@@ -18,7 +18,6 @@ from scipy import special
 from goldenpart.server.errors import InvalidArgumentError, RevisionDamagedError
 from goldenpart.server.vision.detectors.base import NearestPatch, PatchDistances, Picture, Tensors
 from goldenpart.server.vision.local_scale import LocalScale
-from goldenpart.server.vision.position import with_places
 from goldenpart.server.vision.recipe import Metric, Recipe
 from goldenpart.server.vision.search import SearchWithout, VectorSearch, open_search
 
@@ -39,8 +38,6 @@ class BankContent:
         radius: upper bound of the distance of a dropped vector to the bank, in the coreset's projected space.
         centre: (D,) float32, mean token of the golden parts, subtracted from every token; None unless the metric is ``centred_cosine``.
         local_scale: how far good patches lie around each vector; None where distances are taken as they are.
-        places: (M, 2) float32, weighted places of the patches, two more coordinates of the vectors; None where it does not matter where a
-            patch lies.
     """
 
     vectors: Vectors
@@ -48,12 +45,6 @@ class BankContent:
     radius: float
     centre: Vectors | None = None
     local_scale: LocalScale | None = None
-    places: Vectors | None = None
-
-    @property
-    def searched(self) -> Vectors:
-        """What queries are compared with: the vectors, with their places where these count."""
-        return self.vectors if self.places is None else np.concatenate([self.vectors, self.places], axis=1)
 
     def to_bytes(self) -> bytes:
         """Serialise as safetensors; the same content gives the same bytes."""
@@ -66,8 +57,6 @@ class BankContent:
             named["centre"] = self.centre
         if self.local_scale is not None:
             named |= {"local_distances": self.local_scale.distances, "local_parts": self.local_scale.parts}
-        if self.places is not None:
-            named["places"] = self.places
         return named
 
     @classmethod
@@ -98,13 +87,11 @@ class BankContent:
             sound = _is_sound(vectors, origins) and (centre is None or (centre.dtype == np.float32 and centre.shape == vectors.shape[1:]))
             around = LocalScale(tensors["local_distances"], tensors["local_parts"]) if "local_distances" in tensors else None
             sound = sound and (around is None or len(around.distances) == len(vectors))
-            places = tensors.get("places")
-            sound = sound and (places is None or _are_places(places, len(vectors)))
         except (KeyError, IndexError, ValueError, TypeError) as error:
             raise RevisionDamagedError(f"The bank cannot be read: {error}.", file="bank.safetensors") from error
         if not sound:
             raise RevisionDamagedError("The bank's tensors do not have the shapes, types and order of a bank.", file="bank.safetensors")
-        return cls(np.ascontiguousarray(vectors), np.ascontiguousarray(origins), radius, centre, around, places)
+        return cls(np.ascontiguousarray(vectors), np.ascontiguousarray(origins), radius, centre, around)
 
     def digest(self) -> str:
         """Hex sha256 of `to_bytes`."""
@@ -141,13 +128,11 @@ class Bank:
     device: torch.device
     left_out: int | None = field(default=None, init=False)
     reads_backbone: bool = field(default=True, init=False)
-    _vectors: Vectors = field(init=False)
     _search: VectorSearch = field(init=False)
     _units: Vectors | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self._vectors = self.content.searched
-        self._search = open_search(self._vectors, self.recipe.search_index, self.device)
+        self._search = open_search(self.content.vectors, self.recipe.search_index, self.device)
         self._units = self._measure_units()
 
     @property
@@ -170,7 +155,7 @@ class Bank:
         rest.left_out = golden
         own = rest._rows_of(golden)  # noqa: SLF001 - its own class
         if 0 < len(own) < len(self.content.vectors):
-            rest._search = SearchWithout(self._vectors, own, self.device)  # noqa: SLF001 - its own class
+            rest._search = SearchWithout(self.content.vectors, own, self.device)  # noqa: SLF001 - its own class
         rest._units = rest._measure_units()  # noqa: SLF001 - its own class
         return rest
 
@@ -188,7 +173,7 @@ class Bank:
         Returns:
             Per picture an answer per recipe.
         """
-        vectors = [self.vectors_of(picture) for picture in pictures]
+        vectors = [picture.vectors(self.recipe, self.content.centre) for picture in pictures]
         found = self.neighbours(np.concatenate(vectors), max(recipe.neighbours for recipe in recipes))  # one matrix product for all
         ends = np.cumsum([len(patches) for patches in vectors])[:-1]
         pieces = zip(vectors, np.split(found.distances, ends), np.split(found.rows, ends), strict=True)
@@ -196,15 +181,11 @@ class Bank:
             [self._describe(patches, PatchNeighbours(distances, rows), recipe) for recipe in recipes] for patches, distances, rows in pieces
         ]
 
-    def vectors_of(self, picture: Picture) -> Vectors:
-        """Return the vectors of a picture's inspected patches as the bank compares them: with their places where these count."""
-        return with_places(picture.vectors(self.recipe, self.content.centre), picture.prepared, self.recipe.position_weight)
-
     def neighbours(self, queries: Vectors, count: int | None = None) -> PatchNeighbours:
         """Find the nearest neighbours of each query, fewer if the bank is smaller.
 
         Args:
-            queries: (Q, D) float32, see `vectors_of`.
+            queries: (Q, D) float32, normalised as the bank is.
             count: how many; None means as many as the recipe averages.
 
         Raises:
@@ -226,8 +207,8 @@ class Bank:
             1 - exp(distance) / sum of exp(distance to m) over m* and the neighbours of m*, in [0, 1).
         """
         count = min(neighbours, self._available())
-        around = self._search.search(self._vectors[row : row + 1], count).rows[0]
-        squared = np.square(self._vectors[around] - query).sum(axis=1)
+        around = self._search.search(self.content.vectors[row : row + 1], count).rows[0]
+        squared = np.square(self.content.vectors[around] - query).sum(axis=1)
         distances = _to_metric(squared, self.recipe.metric).astype(np.float64)
         return float(1.0 - np.exp(-special.logsumexp(distances - distance)))
 
@@ -264,10 +245,6 @@ class Bank:
 def _to_metric(squared: Vectors, metric: Metric) -> Vectors:
     """|a - b|^2 / 2 = 1 - cos(a, b) for unit vectors."""
     return np.sqrt(squared) if metric is Metric.EUCLIDEAN else squared / np.float32(2.0)
-
-
-def _are_places(places: npt.NDArray[np.generic], count: int) -> bool:
-    return bool(places.dtype == np.float32 and places.shape == (count, 2) and np.isfinite(places).all())
 
 
 def _is_sound(vectors: npt.NDArray[np.generic], origins: npt.NDArray[np.generic]) -> bool:

@@ -17,7 +17,6 @@ from goldenpart.server.vision.detectors.base import Detector
 from goldenpart.server.vision.features import Vectors, extract_tokens, to_vectors
 from goldenpart.server.vision.inference import Query, batches_of_one_shape, score_batch
 from goldenpart.server.vision.local_scale import LocalScaleBuilder
-from goldenpart.server.vision.position import with_places
 from goldenpart.server.vision.preparation import PreparedImage
 from goldenpart.server.vision.recipe import Metric, Recipe
 from goldenpart.server.vision.scoring import ScoredImage
@@ -114,8 +113,7 @@ class BankBuilder:
         for places in batches_of_one_shape(self._shown):
             tokens = extract_tokens(self._backbone, [self._shown[place].pixels for place in places], self._recipe.layers)
             for place, grid in zip(places, tokens, strict=True):
-                plain = to_vectors(grid, self._shown[place], self._recipe, self._centre)
-                vectors = with_places(plain, self._shown[place], self._recipe.position_weight)
+                vectors = to_vectors(grid, self._shown[place], self._recipe, self._centre)
                 if self._scale is not None:
                     self._scale.add(vectors, int(self._origins[starts[place], GOLDEN]), starts[place])
                 for thinning in self._sampler.add(vectors, np.arange(starts[place], starts[place + 1])):
@@ -146,11 +144,7 @@ class BankBuilder:
         """Return the bank once `steps` is exhausted."""
         vectors, rows = self._sampler.kept()
         around = None if self._scale is None else self._scale.built
-        dimension = self._backbone.dimension(self._recipe.layers)
-        places = np.ascontiguousarray(vectors[:, dimension:]) if self._recipe.position_weight else None
-        return BankContent(
-            np.ascontiguousarray(vectors[:, :dimension]), self._origins[rows], self._sampler.radius, self._centre, around, places
-        )
+        return BankContent(vectors, self._origins[rows], self._sampler.radius, self._centre, around)
 
     def _measure_scale(self) -> Iterator[Progress]:
         if self._scale is None:

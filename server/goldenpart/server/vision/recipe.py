@@ -79,7 +79,6 @@ class Recipe:
         reweight_neighbours: PatchCore's re-weighting (its equation 7); 0 = off.
         local_scale_neighbours: golden patches around a bank vector whose distances to the other golden parts are the unit of distances
             to that vector; 0 = distances are taken as they are.
-        position_weight: of the place of a patch beside what it looks like, for parts that lie still; 0 = it does not matter where.
         coreset: how the bank is thinned.
         coreset_vectors: budget in vectors; 0 means `coreset_ratio` counts.
         coreset_ratio: budget as a fraction of all vectors.
@@ -109,7 +108,6 @@ class Recipe:
     aggregate_percent: float = 1.0
     reweight_neighbours: int = 0
     local_scale_neighbours: int = 0
-    position_weight: float = 0.0
     coreset: Coreset = Coreset.GREEDY
     coreset_vectors: int = 10_000
     coreset_ratio: float = 0.0
@@ -181,7 +179,6 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("aggregate_percent", 1e-3, 100.0),
     ("reweight_neighbours", 0, 50),
     ("local_scale_neighbours", 0, 256),
-    ("position_weight", 0.0, 100.0),
     ("coreset_vectors", 0, 100_000_000),
     ("coreset_ratio", 0.0, 1.0),
     ("coreset_projection_dimensions", 8, 4096),
