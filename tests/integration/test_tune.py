@@ -7,18 +7,30 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from metrics_page import scrape
+from PIL import Image
 from small_server import MakeSettings
 from tiny_category import draw_defect, draw_part, golden_parts
 
 from goldenpart.client import AsyncClient, Client, Frame, InspectOptions, NamedImage, Recipe
 from goldenpart.client.cli import main
 from goldenpart.client.demo.process import ServerProcess
+from goldenpart.client.evaluation.datasets import LabelledImage
+from goldenpart.client.evaluation.protocol import Draw
+from goldenpart.client.evaluation.throwaway import throwaway_category
 from goldenpart.client.parts.category_folder import FolderPlan, write_category_folder
+from goldenpart.client.recipe import Detector
+from goldenpart.client.tuning.bench import Bench
+from goldenpart.client.tuning.halving import Rung
+from goldenpart.client.tuning.knob_space import recipe_fixed
+from goldenpart.client.tuning.results import TriedSetting
+from goldenpart.client.tuning.search import Search
+from goldenpart.client.tuning.setting import Setting
 from goldenpart.server.app import running_server
 
 FIXED = ["--set", "resolution_px=64", "--set", "coreset_vectors=300"]
@@ -122,6 +134,50 @@ def check_tuning(found: dict[str, Any]) -> None:
     assert found["recommended"] == (found["best"] if gain["interval"]["low"] > 0 else 0)
     assert (found["calibration_images"], len(found["thresholds"])) == (22, 8)
     assert found["settings_per_minute"] > 0
+
+
+class Silent:
+    """A watcher that keeps how many ways to score each fit had."""
+
+    def __init__(self) -> None:
+        self.ways: dict[int, int] = {}
+
+    def reading(self, done: int, total: int) -> None: ...
+    def rung(self, number: int, rung: Rung, rungs: int) -> None: ...
+    def finishing(self, what: str, done: int, total: int) -> None: ...
+    def warned(self, message: str) -> None: ...
+
+    def measured(self, setting: TriedSetting, ways: int) -> None:
+        self.ways[setting.fit] = ways
+
+
+def test_a_fit_that_cannot_inspect_is_listed_once_with_the_reason(client: Client, tmp_path: Path) -> None:
+    """The Gaussian belongs to one patch grid, and a validation image has another."""
+
+    def image(number: int, kind: str = "good") -> LabelledImage:
+        pixels = draw_part(3, number) if kind == "good" else draw_defect(3, number)
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(pixels[: 60 if number == 102 else None]).save(path)
+        return LabelledImage(path, path.name, kind)
+
+    draw = Draw(tuple(image(number) for number in range(4)), (), (), ())
+    validation = [image(100), image(101, "blot"), image(102), image(103, "blot")]
+    fixed = Recipe(resolution_px=64, coreset_vectors=300)
+    settings = [Setting(fixed, 4), Setting(replace(fixed, detector=Detector.GAUSSIAN), 4)]
+    watcher = Silent()
+    with throwaway_category(client) as name:
+        search = Search(Bench(client, name, {4: draw}, 2), settings, recipe_fixed(fixed), validation, watcher)
+        search.run([Rung(4, 2)], settings, None)
+        search.time_finalists()
+        tried, best = search.tried()
+    (failed,) = [one for one in tried if one.fit == 1]
+    assert "8 x 13 patches, the golden parts gave 8 x 8" in failed.failure
+    assert "INVALID_FRAME" in failed.failure
+    assert (failed.auroc, failed.milliseconds, failed.images) == (None, None, 0)
+    assert watcher.ways == {0: len(tried) - 1, 1: 1}
+    assert search.measurements == len(tried) - 1
+    assert tried[best].fit == 0
+    assert all(one.auroc is not None and not one.failure for one in tried if one.fit == 0)
 
 
 def test_sigterm_leaves_no_category_behind(server_process: ServerProcess, client: Client, dataset: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_bank_scores_as_one_that_was_fitted_with_the_knobs() -> None:
     assert [answer.scored.score for answer in answers] == pytest.approx([answer.scored.score for answer in plain], rel=1e-6)
 
 
-def test_one_search_serves_all_numbers_of_neighbours() -> None:
+def test_by_a_number_of_neighbours_the_nearest_are_averaged() -> None:
     fitted = recipe(DetectorKind.BANK)
     detector = fit(fitted).detector
     assert isinstance(detector, Bank)

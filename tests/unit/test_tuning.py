@@ -177,6 +177,16 @@ def test_coresets_stay_small_enough_to_be_searched() -> None:
     assert {recipe.coreset_vectors for recipe in recipes if recipe.coreset_vectors} == {1000, 5000}
 
 
+def test_a_detector_without_a_bank_has_no_knobs_of_one() -> None:
+    learned = replace(LEARNED, recipe=replace(RESOLVED, detector=Detector.SUBSPACE))
+    drawn = draw_settings(Setting(Recipe(detector=Detector.SUBSPACE), 8), learned, 16, 60, 0, vary_shots=False)
+    recipes = [setting.recipe for setting in drawn]
+    assert len(recipes) > 20
+    assert {(recipe.local_scale_neighbours, recipe.coreset, recipe.coreset_vectors, recipe.coreset_ratio) for recipe in recipes} == {
+        (None,) * 4
+    }
+
+
 def test_every_way_to_score_comes_once_and_the_recipes_own_first() -> None:
     ways = scorings(replace(RESOLVED, local_scale_neighbours=32), ())
     assert ways[0] == {}
@@ -189,6 +199,12 @@ def test_every_way_to_score_comes_once_and_the_recipes_own_first() -> None:
         "reweight_neighbours",
         "local_scale_neighbours",
     }
+    largest = scorings(replace(RESOLVED, aggregate=Aggregate.MAX), ("neighbours",))
+    assert {"reweight_neighbours": 3} in largest
+    assert len(largest) == 7
+    assert {"aggregate": Aggregate.MEAN, "reweight_neighbours": 0} in scorings(
+        replace(RESOLVED, aggregate=Aggregate.MAX, reweight_neighbours=9), ()
+    )
     without = scorings(RESOLVED, ("neighbours",))
     assert len(without) == 7, "no local scale to switch off, and neighbours stay"
     assert scorings(RESOLVED, ("aggregate_percent", "neighbours")) == [{}], "the aggregate is one decision"

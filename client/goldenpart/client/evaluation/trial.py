@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Protocol as Interface
 
 from goldenpart.client.client import Client
+from goldenpart.client.errors import GoldenpartError
 from goldenpart.client.evaluation.datasets import LabelledCategory, LabelledImage
-from goldenpart.client.evaluation.errors import NotEvaluableError
+from goldenpart.client.evaluation.errors import EvaluationError, NotEvaluableError
 from goldenpart.client.evaluation.figures import CalibrationFacts
 from goldenpart.client.evaluation.image_figures import image_figures, latency
 from goldenpart.client.evaluation.inspecting import inspect_in_flight
@@ -170,7 +171,11 @@ class Trial:
         places = [place for place, outcome in enumerate(outcomes) if outcome.path in wrong]
         options = InspectOptions(explanation=True, reuse_features=self.reuse_features)
         frames = [Frame(str(place), name, self.category.test[place].path, options, revision=revision.revision) for place in places]
-        explained = dict(zip(places, inspect_in_flight(self.client, frames, self.calls_in_flight), strict=True))
+        try:
+            explained = dict(zip(places, inspect_in_flight(self.client, frames, self.calls_in_flight), strict=True))
+        except (EvaluationError, GoldenpartError) as error:  # words and pictures are missing then, but no figure
+            self.watcher.warned(f"{self.category.name}: what went wrong is not explained, {error}")
+            return outcomes
         return tuple(
             self._explained(place, outcome, explained[place]) if place in explained else outcome for place, outcome in enumerate(outcomes)
         )

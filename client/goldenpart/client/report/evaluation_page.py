@@ -8,7 +8,7 @@ from goldenpart.client.evaluation.errors import EvaluationError
 from goldenpart.client.evaluation.figures import Confusion
 from goldenpart.client.evaluation.results import Evaluation, Run, SummaryRow
 from goldenpart.client.evaluation.tables import LEAK_WARNING, TITLES, shots_text, spread_text
-from goldenpart.client.evaluation.wrong_images import false_rejects, misses
+from goldenpart.client.evaluation.wrong_images import MOST_EXPLAINED, false_rejects, misses
 from goldenpart.client.report.charts import Chart
 from goldenpart.client.report.evaluation_curves import precision_recall_chart, pro_chart, roc_chart, shots_charts
 from goldenpart.client.report.evaluation_pictures import SHOWN_FROM, WrongImage, wrong_images
@@ -19,7 +19,6 @@ from goldenpart.client.report.recipe_rows import recipe_rows
 
 FILE_NAME = "report.html"
 _MOST_PICTURES = 48
-_MOST_ALIKE = 6
 _HEADLINE = ("image_auroc", "recall", "false_reject_rate", "aupro", "p50_s")
 
 
@@ -85,7 +84,7 @@ def write_evaluation_report(folder: Path, evaluation: Evaluation, *, results: Pa
         raise EvaluationError("the evaluation has no runs, so there is nothing to report; run it again")
     thumbnails = folder if results is None else results
     names = tuple(dict.fromkeys(run.key.category for run in evaluation.runs))
-    pictures = max(1, min(_MOST_ALIKE, _MOST_PICTURES // (2 * len(names))))
+    pictures = max(1, min(MOST_EXPLAINED, _MOST_PICTURES // (2 * len(names))))
     text = (
         page_environment()
         .get_template("evaluation.html.j2")

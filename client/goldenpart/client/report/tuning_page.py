@@ -46,8 +46,9 @@ def write_tuning(path: Path, found: Tuning) -> Path:
     environment.filters["percent"] = lambda rate: "-" if rate is None else f"{100 * rate:.3g} %"
     layout = {"width": WIDTH_PX, "height": HEIGHT_PX, "left": LEFT_PX, "right": WIDTH_PX - RIGHT_PX}
     layout |= {"top": TOP_PX, "bottom": HEIGHT_PX - BOTTOM_PX}
-    ranked = sorted(found.settings, key=lambda one: (one.images, one.auroc or 0.0, one.average_precision or 0.0), reverse=True)[:_SHOWN]
-    ranked += [one for one in found.settings if one.failure and one not in ranked]
+    ranked = sorted(found.settings, key=lambda one: (one.images, one.auroc or 0.0, one.average_precision or 0.0), reverse=True)
+    told = {one.number for one in ranked[:_SHOWN]} | {one.number for one in ranked if one.failure or one.milliseconds is not None}
+    ranked = [one for one in ranked if one.number in told]
     page = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     text = page.render(found=found, held=found.held_out, scatter=scatter(found), ranked=ranked, layout=layout)
     path.write_text(text, encoding="utf-8")

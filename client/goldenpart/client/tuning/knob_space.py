@@ -63,12 +63,13 @@ def dimensions(learned: Learned, shots: Sequence[int], fixed: Collection[str]) -
     """
     recipe = learned.recipe
     resolution = recipe.resolution_px or 0
+    has_bank = recipe.detector in {Detector.BANK, Detector.ENSEMBLE}
     space: list[list[Change]] = [
         [{"resolution_px": round(resolution * factor)} for factor in (0.5, 0.75, 1.5) if 32 <= resolution * factor <= 2048],
         [{"metric": metric} for metric in Metric if metric is not recipe.metric],
         [{"neighbourhood_patches": side} for side in (1, 3) if side != recipe.neighbourhood_patches],
-        [] if recipe.local_scale_neighbours else [{"local_scale_neighbours": 32}],
-        _coresets(learned),
+        [] if recipe.local_scale_neighbours or not has_bank else [{"local_scale_neighbours": 32}],
+        _coresets(learned) if has_bank else [],
         [] if recipe.rotations_deg else [{"rotations_deg": (180.0,)}, {"rotations_deg": (90.0, 180.0, 270.0)}],
         [{"layers": layers} for layers in _layers(recipe.backbone or "") if layers != recipe.layers],
         [{"detector": kind} for kind in Detector if kind not in {recipe.detector, Detector.AUTOENCODER}],
@@ -104,9 +105,11 @@ def _aggregates(resolved: Recipe) -> list[Change]:
     named: Change = {} if resolved.aggregate is Aggregate.TOP_PERCENT else {"aggregate": Aggregate.TOP_PERCENT}
     shares = [share for share in _SHARES if (resolved.aggregate, resolved.aggregate_percent) != (Aggregate.TOP_PERCENT, share)]
     changes: list[Change] = [{**named, "aggregate_percent": share, **off} for share in shares]
-    if resolved.aggregate is not Aggregate.MAX:
-        changes.append({"aggregate": Aggregate.MAX})
-        changes += [{"aggregate": Aggregate.MAX, "reweight_neighbours": 3}] * (resolved.detector is Detector.BANK)
+    largest: Change = {} if resolved.aggregate is Aggregate.MAX else {"aggregate": Aggregate.MAX}
+    if largest:
+        changes.append(largest)
+    if resolved.detector is Detector.BANK and not resolved.reweight_neighbours:
+        changes.append({**largest, "reweight_neighbours": 3})
     return changes if resolved.aggregate is Aggregate.MEAN else [*changes, {"aggregate": Aggregate.MEAN, **off}]
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from goldenpart.client.tuning.runner import Watcher
 
 TIMED_IMAGES = 9
+TIMED_SETTINGS = 10
+"""Each is fitted for itself and times so many frames and one more."""
 
 
 @dataclass(slots=True)
@@ -124,7 +126,8 @@ class Search:
         rounds = halve([places[setting] for setting in order], rungs, measure, is_late=is_late)
         winners = [self._fits[place].best for place, _ in rounds[-1].ranking]
         self._best = max([self._reference, *winners], key=lambda record: record.score or Score(0.0, 0.0))
-        self._finalists = [self._reference, *(record for record in winners if record is not self._reference)]
+        others = [record for record in winners if record is not self._reference]  # the best first
+        self._finalists = [self._reference, *others[: TIMED_SETTINGS - 1]]
         self._search_s = time.monotonic() - started_s
 
     def time_finalists(self) -> None:
@@ -176,10 +179,11 @@ class Search:
         except (InvalidArgument, FailedPrecondition, EvaluationError) as error:
             if place == 0:
                 raise
-            own.failure = str(error)
-        self.measurements += len(fit.records)
-        self._watcher.measured(self._tried(0, place, own if own.failure else fit.best), len(fit.records))
-        return None if own.failure else fit.best.score
+            fit.records[1:] = []  # none of its ways to score can be used
+            own.failure, own.score, own.images = str(error), None, 0
+        self.measurements += 0 if own.failure else len(fit.records)
+        self._watcher.measured(self._tried(0, place, fit.best), len(fit.records))
+        return fit.best.score
 
     def _tried(self, number: int, fit: int, record: _Record) -> TriedSetting:
         return TriedSetting(

@@ -125,9 +125,11 @@ def outcome_to_pb(outcome: Outcome) -> inspection_pb2.InspectionResult:
 
 
 def reason_of(outcome: NotInspected) -> str:
-    """Return the name of a NotInspectedReason without its prefix; what is not on the wire's list is a server error."""
-    name = "INVALID_FRAME" if isinstance(outcome.error, (CategoryNameError, RecipeError)) else outcome.error.reason
-    return name if f"NOT_INSPECTED_REASON_{name}" in _Reason.keys() else "SERVER_ERROR"  # noqa: SIM118 - an enum wrapper, not a dict
+    """Return the name of a NotInspectedReason without its prefix; what is not on the wire's list is the frame's fault or the server's."""
+    name = outcome.error.reason
+    if f"NOT_INSPECTED_REASON_{name}" in _Reason.keys():  # noqa: SIM118 - an enum wrapper, not a dict
+        return name
+    return "INVALID_FRAME" if isinstance(outcome.error, InvalidArgumentError) else "SERVER_ERROR"
 
 
 def progress_to_pb(progress: Progress) -> onboarding_pb2.OnboardingProgress:
