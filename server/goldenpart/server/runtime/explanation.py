@@ -12,6 +12,7 @@ from goldenpart.server.vision.calibration import Calibration, Judgement
 from goldenpart.server.vision.heatmap import PNG_SCALE, Heat, draw_heat, encode_heat
 from goldenpart.server.vision.image import Rgb8
 from goldenpart.server.vision.overlay import OverlayCaption, render_overlay
+from goldenpart.server.vision.overlay_comparisons import MOST_COMPARISONS
 from goldenpart.server.vision.overlay_regions import CaptionedRegion
 from goldenpart.server.vision.preparation import PreparedImage
 from goldenpart.server.vision.regions import MAX_REGIONS, Region, find_regions
@@ -53,8 +54,9 @@ def explain(
     source = EvidenceSource(revision, image, prepared, scored)
     evidence = [source.gather(region) for region in found.regions]
     compared = evidence
-    if (frame.wanted.explanation or frame.wanted.overlay) and pictures is not None:
-        compared = [*(source.compare(one, pictures) for one in evidence[:MAX_PICTURES]), *evidence[MAX_PICTURES:]]
+    if pictures is not None:
+        most = MAX_PICTURES if frame.wanted.explanation else MOST_COMPARISONS if frame.wanted.overlay else 0
+        compared = [*(source.compare(one, pictures) for one in evidence[:most]), *evidence[most:]]
     shown = compared if frame.wanted.explanation else evidence if frame.wanted.regions else ()
     overlay = b""
     if found.heat is not None and frame.wanted.overlay:

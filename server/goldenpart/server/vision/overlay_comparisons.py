@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw
 from goldenpart.server.vision.overlay_regions import CaptionedRegion
 from goldenpart.server.vision.overlay_text import fit, font_of
 
-_LEAST_WIDTH = 34
-"""Of a comparison, in sizes of body text; so many go into a row as have this width."""
+MOST_COMPARISONS = 2
+_LEAST_WIDTH = 34  # of a comparison, in sizes of body text; narrower overlays have room for one
 _MOST_ENLARGED = 1.5
 _INK = "#616d79"
 
@@ -45,7 +45,7 @@ class ComparisonRow:
             unit: size of body text.
         """
         margin = round(1.2 * unit)
-        columns = max(1, (width - margin) // (_LEAST_WIDTH * unit + margin))
+        columns = min(MOST_COMPARISONS, max(1, (width - margin) // (_LEAST_WIDTH * unit + margin)))
         numbered = [(number, one.comparison_png) for number, one in enumerate(regions, 1) if one.comparison_png][:columns]
         if not numbered:
             return cls((), top, top, margin, unit)
