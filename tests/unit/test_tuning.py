@@ -205,6 +205,7 @@ def test_every_way_to_score_comes_once_and_the_recipes_own_first() -> None:
     assert {"aggregate": Aggregate.MEAN, "reweight_neighbours": 0} in scorings(
         replace(RESOLVED, aggregate=Aggregate.MAX, reweight_neighbours=9), ()
     )
+    assert {"reweight_neighbours": 0} in scorings(replace(RESOLVED, aggregate=Aggregate.MAX, reweight_neighbours=9), ())
     without = scorings(RESOLVED, ("neighbours",))
     assert len(without) == 7, "no local scale to switch off, and neighbours stay"
     assert scorings(RESOLVED, ("aggregate_percent", "neighbours")) == [{}], "the aggregate is one decision"

@@ -106,8 +106,8 @@ def _aggregates(resolved: Recipe) -> list[Change]:
     shares = [share for share in _SHARES if (resolved.aggregate, resolved.aggregate_percent) != (Aggregate.TOP_PERCENT, share)]
     changes: list[Change] = [{**named, "aggregate_percent": share, **off} for share in shares]
     largest: Change = {} if resolved.aggregate is Aggregate.MAX else {"aggregate": Aggregate.MAX}
-    if largest:
-        changes.append(largest)
+    if largest or off:
+        changes.append({**largest, **off})
     if resolved.detector is Detector.BANK and not resolved.reweight_neighbours:
         changes.append({**largest, "reweight_neighbours": 3})
     return changes if resolved.aggregate is Aggregate.MEAN else [*changes, {"aggregate": Aggregate.MEAN, **off}]
@@ -116,7 +116,9 @@ def _aggregates(resolved: Recipe) -> list[Change]:
 def _coresets(learned: Learned) -> list[Change]:
     recipe = learned.recipe
     ratio, vectors = recipe.coreset_ratio or 0.0, recipe.coreset_vectors or 0
-    most = _MOST_VECTORS * (vectors or ratio * learned.patches)  # a search takes time in proportion
+    most = _MOST_VECTORS * (
+        vectors or (ratio or 1.0) * learned.patches
+    )  # a search takes time in proportion; without a coreset all are kept
     shares = [share for share in _RATIOS if share * learned.patches <= most]
     changes: list[Change] = [
         {"coreset": Coreset.GREEDY, "coreset_ratio": None, "coreset_vectors": round(vectors * factor)} for factor in (0.5, 2.5) if vectors
