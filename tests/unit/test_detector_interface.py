@@ -75,7 +75,7 @@ def test_a_part_scores_higher_where_it_was_left_out(kind: DetectorKind) -> None:
     parts = [show(number, knobs) for number in range(PARTS)]
     builder = fit(knobs, parts)
     assert builder.leaves_out
-    without = [one.score for one in left_out_scores(builder, backbone(), parts)]
+    without = [one.scored.score for one in left_out_scores(builder, backbone(), parts)]
     within = [answer.scored.score for answer in score_batch(backbone(), [Query(builder.detector, part[0]) for part in parts])]
     assert len(without) == PARTS
     assert all(left > kept for left, kept in zip(without, within, strict=True))

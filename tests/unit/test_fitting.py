@@ -53,7 +53,7 @@ def test_a_golden_part_scores_0_with_its_own_vectors_and_more_without(backbone: 
     bank = Bank(build(backbone, recipe).content(), recipe, torch.device("cpu"))
     shown = golden_parts(recipe)
     assert can_leave_one_out(bank.content)
-    left_out = [one.score for one in left_out_scores(bank, backbone, shown)]
+    left_out = [one.scored.score for one in left_out_scores(bank, backbone, shown)]
     own = [answer.scored.score for answer in score_batch(backbone, [Query(bank, part[0]) for part in shown])]
     assert max(own) < 1e-5
     assert min(left_out) > 0.01

@@ -77,7 +77,7 @@ def test_a_part_is_scored_as_if_it_had_never_been_shown(backbone: Backbone, name
     recipe = RECIPES[name]
     parts = shown(range(4), recipe)
     content, _ = build(backbone, recipe, parts)
-    scores = [one.score for one in left_out_scores(Bank(content, recipe, CPU), backbone, parts)]
+    scores = [one.scored.score for one in left_out_scores(Bank(content, recipe, CPU), backbone, parts)]
     for place, score in enumerate(scores):
         without, _ = build(backbone, recipe, parts[:place] + parts[place + 1 :])
         [answer] = score_batch(backbone, [Query(Bank(without, recipe, CPU), parts[place][0])])

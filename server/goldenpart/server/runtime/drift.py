@@ -18,7 +18,12 @@ from goldenpart.server.vision.inference import Query, batches_of_one_shape, embe
 
 
 async def measure_golden(
-    executor: DeviceExecutor, pool: ThreadPoolExecutor, detector: Detector, backbone: Backbone, golden_parts: Sequence[Shown]
+    executor: DeviceExecutor,
+    pool: ThreadPoolExecutor,
+    detector: Detector,
+    backbone: Backbone,
+    golden_parts: Sequence[Shown],
+    known: Sequence[Token | None] = (),
 ) -> list[MeasuredFrame]:
     """Measure golden parts, unrotated: figures of the pixels on the pool, mean tokens on the device, batch by batch. Event loop.
 
@@ -28,12 +33,13 @@ async def measure_golden(
         detector: what was fitted; one that does not read the backbone has no mean tokens.
         backbone: the network.
         golden_parts: at least one.
+        known: their mean tokens, if they were scored already; else they are embedded for it.
     """
     pictures = [shown[0] for shown in golden_parts]
     loop = asyncio.get_running_loop()
     statistics = await asyncio.gather(*(loop.run_in_executor(pool, measure_frame, picture) for picture in pictures))
-    tokens: dict[int, Token | None] = {}
-    for places in batches_of_one_shape(pictures):
+    tokens = dict(enumerate(known))
+    for places in batches_of_one_shape(pictures if not tokens else ()):
         queries = [Query(detector, pictures[place]) for place in places]
         tokens.update(zip(places, await executor.run_slice(partial(_mean_tokens, backbone, queries)), strict=True))
     return [MeasuredFrame(measured, tokens[place]) for place, measured in enumerate(statistics)]

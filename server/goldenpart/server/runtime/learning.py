@@ -13,7 +13,6 @@ from goldenpart.server.vision.backbones import Backbone
 from goldenpart.server.vision.fitting import DetectorBuilder, Shown, left_out_scores
 from goldenpart.server.vision.inference import Query, ScoredQuery, batches_of_one_shape, score_batch
 from goldenpart.server.vision.preparation import PreparedImage
-from goldenpart.server.vision.scoring import ScoredImage
 
 Item = TypeVar("Item")
 
@@ -26,7 +25,7 @@ async def in_slices(executor: DeviceExecutor, steps: Iterator[Item]) -> AsyncIte
 
 async def left_out(
     executor: DeviceExecutor, builder: DetectorBuilder, backbone: Backbone, shown: Sequence[Shown]
-) -> AsyncIterator[ScoredImage]:
+) -> AsyncIterator[ScoredQuery]:
     """Yield how each golden part scores by what was learned from the others; nothing where the detector cannot leave one out."""
     if builder.leaves_out:
         async for scored in in_slices(executor, left_out_scores(builder, backbone, shown)):

@@ -133,7 +133,7 @@ class Recalibration:
         if evidence.kept is None:
             scored: list[ScoredImage] = []
             async for one in left_out(self._executor, builder, candidate.backbone, shown):
-                scored.append(one)
+                scored.append(one.scored)
                 yield Progress(Stage.CALIBRATING, len(scored), len(shown))
             self._calibrate_left_out(scored, request)
             return

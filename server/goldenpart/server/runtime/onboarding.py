@@ -28,7 +28,7 @@ from goldenpart.server.vision.calibration import Calibration, CalibrationMethod,
 from goldenpart.server.vision.detectors.catalogue import open_builder
 from goldenpart.server.vision.drift import golden_reference, normal_reference
 from goldenpart.server.vision.fitting import Progress, Stage
-from goldenpart.server.vision.inference import BATCH_PICTURES
+from goldenpart.server.vision.inference import BATCH_PICTURES, ScoredQuery
 from goldenpart.server.vision.recipe import DetectorKind, Recipe
 from goldenpart.server.vision.scoring import ScoredImage
 
@@ -133,12 +133,14 @@ class Onboarding:
             builder = open_builder(backbone, plan.recipe, intake.shown)
             async for progress in in_slices(self._executor, builder.steps()):
                 yield progress
-            scored: list[ScoredImage] = []
+            scored: list[ScoredQuery] = []
             if not plan.without_threshold:
                 async for one in left_out(self._executor, builder, backbone, intake.shown):
                     scored.append(one)
                     yield Progress(Stage.CALIBRATING, len(scored), len(intake.shown))
-            calibration, warnings = _first_calibration(plan, scored)
+            calibration, warnings = _first_calibration(plan, [one.scored for one in scored])
+            tokens = [one.token for one in scored]
+            golden = await measure_golden(self._executor, self._pool, builder.detector, backbone, intake.shown, tokens)
             yield Progress(Stage.SAVING, 0, 1)
             draft = RevisionDraft(
                 category=plan.category,
@@ -148,7 +150,7 @@ class Onboarding:
                 detector_content=builder.detector.content,
                 mask=plan.mask,
                 calibration=calibration,
-                drift=golden_reference(await measure_golden(self._executor, self._pool, builder.detector, backbone, intake.shown)),
+                drift=golden_reference(golden),
             )
             made = await asyncio.to_thread(self._store.add, draft, activate=not plan.stays_staged, etag=plan.etag)
             excluded = sum(picture.excluded for shown in intake.shown for picture in shown)

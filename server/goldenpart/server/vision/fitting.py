@@ -15,11 +15,10 @@ from goldenpart.server.vision.bank import GOLDEN, Bank, BankContent, Origins
 from goldenpart.server.vision.coreset import VectorSampler, open_sampler
 from goldenpart.server.vision.detectors.base import Detector
 from goldenpart.server.vision.features import Vectors, extract_tokens, to_vectors
-from goldenpart.server.vision.inference import Query, batches_of_one_shape, score_batch
+from goldenpart.server.vision.inference import Query, ScoredQuery, batches_of_one_shape, score_batch
 from goldenpart.server.vision.local_scale import LocalScaleBuilder
 from goldenpart.server.vision.preparation import PreparedImage
 from goldenpart.server.vision.recipe import Metric, Recipe
-from goldenpart.server.vision.scoring import ScoredImage
 
 Shown = tuple[PreparedImage, ...]
 """A golden part at every angle of the recipe, unrotated first."""
@@ -175,10 +174,10 @@ def find_centre(backbone: Backbone, recipe: Recipe, pictures: Sequence[PreparedI
     return (total / count).astype(np.float32)
 
 
-def left_out_scores(fitted: LeavesOut, backbone: Backbone, golden_parts: Sequence[Shown]) -> Iterator[ScoredImage]:
+def left_out_scores(fitted: LeavesOut, backbone: Backbone, golden_parts: Sequence[Shown]) -> Iterator[ScoredQuery]:
     """Score every golden part, unrotated, by what was learned from the others. Device executor thread only."""
     for index, shown in enumerate(golden_parts):
-        yield score_batch(backbone, [Query(fitted.without(index), shown[0])])[0].scored
+        yield score_batch(backbone, [Query(fitted.without(index), shown[0])])[0]
 
 
 def can_leave_one_out(bank: BankContent) -> bool:
