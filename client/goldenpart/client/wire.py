@@ -12,6 +12,7 @@ import grpc
 from goldenpart.client.channel import Connection
 from goldenpart.client.errors import error_from_rpc
 
+CLOSE_S = 5.0
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply")
 _Reply_co = TypeVar("_Reply_co", covariant=True)
@@ -69,8 +70,14 @@ class Wire:
         self.channel = connection.open()
 
     def close(self) -> None:
-        """Close the channel; calls in flight are cancelled."""
-        self.channel.close()
+        """Close the channel; calls in flight are cancelled.
+
+        gRPC waits until all of them have ended, without end for one that an interrupt (Ctrl-C, SIGTERM) caught inside gRPC itself. So it
+        closes in a thread that is waited for at most `CLOSE_S` seconds, and that does not keep the process from ending.
+        """
+        closing = threading.Thread(target=self.channel.close, name="close-channel", daemon=True)
+        closing.start()
+        closing.join(CLOSE_S)
 
     def unary(
         self, method: grpc.UnaryUnaryMultiCallable[_Request, _Reply], request: _Request, timeout_s: float, *, wait_for_ready: bool = False
