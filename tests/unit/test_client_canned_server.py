@@ -105,7 +105,8 @@ class CannedServer(
 
     def _onboard(self, messages: Any, context: Any, response: Any, result: Any) -> Iterator[Any]:
         self.upload = []
-        context.add_callback(self.upload_ended.set)
+        if not context.add_callback(self.upload_ended.set):  # the call was cancelled before this began
+            self.upload_ended.set()
         for message in messages:
             self.upload.append(message)
             stage = onboarding_pb2.ONBOARDING_STAGE_RECEIVING
