@@ -175,6 +175,8 @@ def test_a_distance_is_told_beside_the_normal_ones() -> None:
     text = describe(region, Appearance(ROUND, PLAIN, outlined=False), 100_000, 4, None, 3.14159, normal)
     assert "2.0x the limit, distance 3.14 where good parts reach 0.25 to 1, unlike any of 4 golden parts" in text
     assert NormalRange.of(()) is None
+    within = describe(region, Appearance(ROUND, PLAIN, outlined=False), 100_000, 4, None, 0.9, normal)
+    assert within.endswith("distance 0.9 where good parts reach 0.25 to 1"), "good parts have patches as far away"
 
 
 @pytest.mark.parametrize("resize", list(Resize))

@@ -78,7 +78,7 @@ def describe(
     ]
     if normal is not None:
         pieces.append(f"distance {distance:.3g} where good parts reach {normal.smallest:.3g} to {normal.largest:.3g}")
-    if region.excess >= 1:
+    if region.excess >= 1 and (normal is None or distance > normal.largest):
         pieces.append(f"unlike any of {golden_parts} golden parts" if golden_parts != 1 else "unlike the golden part")
     text = ", ".join(pieces)
     if nearest is not None:
