@@ -20,7 +20,7 @@ from goldenpart.server.vision.calibration import Calibration, CalibrationMethod,
 from goldenpart.server.vision.fitting import Progress
 from goldenpart.server.vision.image import EncodedImage, ImageSource, PixelFormat, RawImage
 from goldenpart.server.vision.mask import InspectionMask, Polygon, read_mask_image
-from goldenpart.server.vision.rescoring import MOST
+from goldenpart.server.vision.rescoring import MOST_RECIPES
 from goldenpart.v1 import calibration_pb2, category_pb2, image_pb2, inspection_pb2, onboarding_pb2
 
 _FRAME_ID = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
@@ -62,8 +62,10 @@ def frame_from_pb(message: inspection_pb2.Frame, call_deadline: float | None) ->
 
 
 def _wanted_from_pb(options: inspection_pb2.InspectOptions) -> Wanted:
-    if len(options.rescore) > MOST:
-        raise InvalidFrameError(f"rescore has {len(options.rescore)} recipes; at most {MOST} go with a frame.", field="options.rescore")
+    if len(options.rescore) > MOST_RECIPES:
+        raise InvalidFrameError(
+            f"rescore has {len(options.rescore)} recipes; at most {MOST_RECIPES} go with a frame.", field="options.rescore"
+        )
     rescore = tuple(knobs_from_pb(knobs) for knobs in options.rescore)
     return Wanted(options.regions, options.heatmap, options.overlay, options.explanation, options.reuse_features, rescore)
 

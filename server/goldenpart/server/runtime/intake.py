@@ -202,7 +202,7 @@ class CalibrationIntake:
         """Take the scores, and mean tokens and largest patch distances as far as there are any, of what was waiting, in order."""
         for score, defective in zip(scores, self._waiting_labels, strict=True):
             self._scores[defective].append(score)
-        self._normal_peaks += [peak for peak, defective in zip(peaks, self._waiting_labels, strict=False) if not defective]
+        self._normal_peaks += [peak for peak, defective in zip(peaks, self._waiting_labels, strict=bool(peaks)) if not defective]
         known = tokens or [None] * len(scores)
         for score, token, statistics, defective in zip(scores, known, self._waiting_statistics, self._waiting_labels, strict=True):
             if not defective:

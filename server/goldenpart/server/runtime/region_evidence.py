@@ -10,7 +10,7 @@ from goldenpart.server.runtime.golden_pictures import GoldenPictures
 from goldenpart.server.runtime.inspection import Nearest, RegionEvidence
 from goldenpart.server.runtime.loaded import LoadedRevision
 from goldenpart.server.vision.bank import ANGLE, COLUMN, GOLDEN, ROW
-from goldenpart.server.vision.calibration import Scores
+from goldenpart.server.vision.calibration import Scores, conformal_p_value
 from goldenpart.server.vision.explanation import difference, measure_appearance, to_lab
 from goldenpart.server.vision.explanation_picture import GoldenView, draw_side_by_side, turn
 from goldenpart.server.vision.explanation_text import NearestWords, NormalRange, describe, short_caption
@@ -52,13 +52,14 @@ class EvidenceSource:
             x, y, width, height = nearest.golden_box
             words = NearestWords(nearest.worst.golden, x + width // 2, y + height // 2, nearest.worst.angle_deg)
         distance = float(self.scored.grid[row, column])
-        normal = NormalRange.of(self._normal_peaks())
+        peaks = self._normal_peaks()
+        normal = NormalRange.of(peaks)
         return RegionEvidence(
             region=region,
             patch=patch,
             distance=distance,
             normal=normal,
-            p_value=self._p_value(distance),
+            p_value=conformal_p_value(peaks, distance) if peaks else None,
             appearance=appearance,
             text=describe(region, appearance, pixels, len(self.revision.golden_parts), words, distance, normal),
             caption=short_caption(region, appearance, pixels),
@@ -120,16 +121,13 @@ class EvidenceSource:
         golden = self.revision.golden_parts[index]
         return plan_geometry(golden.width_px, golden.height_px, self.revision.detector.recipe, self.prepared.geometry.patch_px)
 
-    def _p_value(self, distance: float) -> float | None:
-        peaks = self._normal_peaks()
-        return (1 + sum(peak >= distance for peak in peaks)) / (len(peaks) + 1) if peaks else None
-
     def _normal_peaks(self) -> Scores:
         """Return normal images' largest patch distances; from before these were kept only scores by the plain maximum are such."""
         recipe, calibration = self.revision.detector.recipe, self.revision.calibration
-        if calibration is None or calibration.normal_peaks:
-            return () if calibration is None else calibration.normal_peaks
-        return calibration.normal_scores if recipe.aggregate is Aggregate.MAX and not recipe.reweight_neighbours else ()
+        if calibration is None:
+            return ()
+        scores_are_peaks = recipe.aggregate is Aggregate.MAX and not recipe.reweight_neighbours
+        return calibration.normal_peaks or (calibration.normal_scores if scores_are_peaks else ())
 
 
 def _patches_of(geometry: Geometry, region: Region) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], ...]:

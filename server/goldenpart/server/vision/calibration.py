@@ -84,7 +84,7 @@ class Calibration:
         rate_upper_95: 95 % upper bound of the realised rate of this threshold; None = unknown.
         guarantee: both in words, with their limits.
         f1_max, auroc: on the given images, where defective ones were given.
-        normal_peaks: largest patch distance of every normal image, in the order they came; empty in calibrations of version 0.1.
+        normal_peaks: largest patch distance of every normal image, in the order they came; empty in calibrations from before it was kept.
     """
 
     method: CalibrationMethod
@@ -110,8 +110,8 @@ class Calibration:
         return Judgement.PASS
 
     def p_value(self, score: float) -> float:
-        """Return (1 + #{normal scores >= score}) / (n + 1)."""
-        return (1 + sum(normal >= score for normal in self.normal_scores)) / (len(self.normal_scores) + 1)
+        """Return the conformal p-value of an image score."""
+        return conformal_p_value(self.normal_scores, score)
 
     def confidence(self, score: float) -> float:
         """Return the probability in [0.5, 1] that the verdict would stay if the score scattered as normal parts' scores do.
@@ -127,6 +127,11 @@ class Calibration:
     def _scatter(self) -> float:
         logs = np.log([score for score in self.normal_scores if score > 0])
         return max(float(np.std(logs, ddof=1)), _MIN_SCATTER) if len(logs) > 1 else 1.0
+
+
+def conformal_p_value(normal: Scores, value: float) -> float:
+    """Return (1 + #{normal >= value}) / (n + 1), in (0, 1]: how often a normal one is at least so large."""
+    return (1 + sum(one >= value for one in normal)) / (len(normal) + 1)
 
 
 def calibrate(normal: Scores, defective: Scores, request: ThresholdRequest, peaks: Scores = ()) -> Calibration:

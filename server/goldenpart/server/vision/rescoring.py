@@ -14,7 +14,7 @@ from goldenpart.server.vision.recipe import DetectorKind, Recipe
 Knobs = Mapping[str, Any]
 """Values of knobs of a recipe by name."""
 
-MOST = 256
+MOST_RECIPES = 256
 """Other recipes for a picture."""
 _AGGREGATES = frozenset({"aggregate", "aggregate_patches", "aggregate_percent"})
 _OF_BANK = frozenset({"neighbours", "reweight_neighbours", "local_scale_neighbours"})
