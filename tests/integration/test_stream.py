@@ -87,6 +87,27 @@ async def test_the_deadline_of_the_call_ends_the_stream_and_its_frames(server: A
             pass
 
 
+@pytest.mark.parametrize("leaves", [False, True], ids=["deadline", "client leaves"])
+async def test_a_camera_is_let_go_when_its_stream_is_over(aio_client: AsyncClient, leaves: bool) -> None:
+    let_go = asyncio.Event()
+
+    async def camera() -> AsyncIterator[Frame]:
+        try:
+            yield Frame("junk", "part", b"text")
+            await asyncio.Event().wait()
+        finally:
+            let_go.set()
+
+    stream: Any = aio_client.inspect_stream(camera(), timeout_s=1.0)
+    assert (await anext(stream)).frame_id == "junk"
+    if leaves:
+        await stream.aclose()
+    else:
+        with pytest.raises(DeadlineExceeded):
+            await anext(stream)
+    assert let_go.is_set()
+
+
 async def test_no_frame_of_a_long_stream_waits_longer_than_the_server_allows(make_settings: MakeSettings) -> None:
     async with running_server(make_settings(limits={"frame_wait_s": 0.2})) as app, AsyncClient(app.address) as client:
         await fit_category(client, "part", 1)

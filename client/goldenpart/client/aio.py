@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -97,11 +98,13 @@ class AsyncClient(AsyncCurationCalls, AsyncLearningCalls, AsyncZoneCalls):
     ) -> AsyncIterator[Inspection]:
         """Send frames as the iterable gives them and yield results as they are ready, in any order.
 
-        A plain iterable is consumed in a thread. ``timeout_s`` bounds the whole stream; None lets it run as long as the camera does.
+        A plain iterable is consumed in a thread. ``timeout_s`` bounds the whole stream; None lets it run as long as the camera does. When
+        the call is over, however it ended, an async iterable is cancelled where it waits for its next frame.
         """
         messages = _stream_frames(frames) if isinstance(frames, AsyncIterable) else map(requests.stream_frame, frames)
-        async for reply in self._wire.exchange(self._inspection.InspectStream, messages, timeout_s):
-            yield conversions.inspection(reply.result)
+        async with aclosing(self._wire.exchange(self._inspection.InspectStream, messages, timeout_s)) as replies:
+            async for reply in replies:
+                yield conversions.inspection(reply.result)
 
     async def fit(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations  # grpc's classes take type arguments in their stubs only
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar, cast
 
@@ -22,23 +22,36 @@ _LATE_STATUS_S = 1.0
 
 
 class AsyncUpload(Generic[_Request]):
-    """Request messages of a call; remembers why they broke off.
+    """Request messages of a call; remembers why they broke off, and lets go of their source when the call is over.
 
-    gRPC cancels a call whose request iterator raises, and tells nobody why. Messages from a plain iterable are made in a thread,
-    because making one may read a file.
+    gRPC cancels a call whose request iterator raises, and tells nobody why. Where the server ends the call, gRPC leaves the task that
+    waits for the next message waiting for ever. Messages from a plain iterable are made in a thread, because making one may read a file.
+
+    Attributes:
+        messages: for gRPC, which reads them in a task of its own.
+        error: what the source raised.
     """
 
-    def __init__(self, messages: Iterable[_Request] | AsyncIterator[_Request]) -> None:
+    def __init__(self, source: Iterable[_Request] | AsyncIterator[_Request]) -> None:
         self.error: Exception | None = None
-        self._messages = messages
+        self.messages: AsyncGenerator[_Request, None] = self._read(source)
+        self._reader: asyncio.Task[object] | None = None
 
-    async def __aiter__(self) -> AsyncIterator[_Request]:
+    async def end(self) -> None:
+        """Stop reading; the source sees a cancellation where it is waiting."""
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.wait([self._reader])
+        await self.messages.aclose()
+
+    async def _read(self, source: Iterable[_Request] | AsyncIterator[_Request]) -> AsyncGenerator[_Request, None]:
+        self._reader = asyncio.current_task()
         try:
-            if isinstance(self._messages, AsyncIterator):
-                async for message in self._messages:
+            if isinstance(source, AsyncIterator):
+                async for message in source:
                     yield message
                 return
-            remaining = iter(self._messages)
+            remaining = iter(source)
             while (made := await asyncio.to_thread(next, remaining, _END)) is not _END:
                 yield made  # type: ignore[misc]  # next gives a message or _END
         except Exception as error:
@@ -117,7 +130,7 @@ class AsyncWire:
     ) -> _Reply:
         """Send messages and wait for the one reply."""
         upload = AsyncUpload(messages)
-        call = method(upload.__aiter__(), timeout=timeout_s, metadata=self._metadata)
+        call = method(upload.messages, timeout=timeout_s, metadata=self._metadata)
         async with self._errors(upload, FinalStatus(call)):
             return await call
 
@@ -126,10 +139,10 @@ class AsyncWire:
         method: aio.StreamStreamMultiCallable[_Request, _Reply],
         messages: Iterable[_Request] | AsyncIterator[_Request],
         timeout_s: float | None,
-    ) -> AsyncIterator[_Reply]:
+    ) -> AsyncGenerator[_Reply, None]:
         """Send messages and yield replies as they come; closing the generator cancels the call."""
         upload = AsyncUpload(messages)
-        call = method(upload.__aiter__(), timeout=timeout_s, metadata=self._metadata)
+        call = method(upload.messages, timeout=timeout_s, metadata=self._metadata)
         final = FinalStatus(call)
         try:
             async with self._errors(upload, final):
@@ -154,3 +167,6 @@ class AsyncWire:
             if isinstance(error, grpc.RpcError):
                 raise error_from_rpc(error, self.connection.address) from error
             raise
+        finally:
+            if upload is not None:
+                await upload.end()
