@@ -5,7 +5,7 @@ from pathlib import Path
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2
-from test_client_canned_server import CannedServer, canned, overloaded
+from test_client_canned_server import MORE_THAN_A_WINDOW, CannedServer, canned, overloaded
 
 from goldenpart.client import AsyncClient, DeadlineExceeded, Frame, Internal, Overloaded, Progress, Unavailable, Verdict
 
@@ -76,7 +76,7 @@ async def test_fit_and_calibrate_send_images_and_pass_progress_on(canned: Canned
 async def test_unreadable_image_cancels_the_upload_and_raises_its_own_error(canned: CannedServer, tmp_path: Path) -> None:
     async with AsyncClient(canned.address) as client:
         with pytest.raises(FileNotFoundError, match=r"missing\.png"):
-            await client.fit("flange", [b"first", tmp_path / "missing.png"])
+            await client.fit("flange", [*MORE_THAN_A_WINDOW, tmp_path / "missing.png"])
     assert await asyncio.to_thread(canned.upload_ended.wait, 10)
     assert "Onboard" not in canned.names_called()
 

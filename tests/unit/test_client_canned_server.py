@@ -28,6 +28,9 @@ from goldenpart.v1 import (
     server_info_pb2_grpc,
 )
 
+MORE_THAN_A_WINDOW = [bytes(4 << 20)] * 4
+"""Images that HTTP/2's flow control holds back until the server's handler reads them: whoever sent them all has a call that began."""
+
 
 def packed(*messages: Message) -> list[AnyMessage]:
     found = []
@@ -105,7 +108,7 @@ class CannedServer(
 
     def _onboard(self, messages: Any, context: Any, response: Any, result: Any) -> Iterator[Any]:
         self.upload = []
-        if not context.add_callback(self.upload_ended.set):  # the call was cancelled before this began
+        if not context.add_callback(self.upload_ended.set):  # the call has ended already
             self.upload_ended.set()
         for message in messages:
             self.upload.append(message)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from google.rpc import code_pb2, error_details_pb2
 from grpc_health.v1 import health_pb2
-from test_client_canned_server import CannedServer, canned, overloaded, rich_status
+from test_client_canned_server import MORE_THAN_A_WINDOW, CannedServer, canned, overloaded, rich_status
 
 from goldenpart.client import (
     Aborted,
@@ -116,7 +116,7 @@ def test_calibrate_labels_images(canned: CannedServer) -> None:
 def test_unreadable_image_cancels_the_upload_and_raises_its_own_error(canned: CannedServer, tmp_path: Path) -> None:
     missing = tmp_path / "missing.png"
     with Client(canned.address) as client, pytest.raises(FileNotFoundError, match=r"missing\.png"):
-        client.fit("flange", [b"first", missing])
+        client.fit("flange", [*MORE_THAN_A_WINDOW, missing])
     assert canned.upload_ended.wait(10)
     assert "Onboard" not in canned.names_called(), "half an upload must not look like a whole one"
 
