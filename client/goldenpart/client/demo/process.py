@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -43,15 +44,9 @@ class ServerProcess:
             "GOLDENPART_METRICS_LISTEN": "",
         }
         try:
-            with self.log_file.open("wb") as log:
-                self._process = subprocess.Popen(  # noqa: S603  # our own module
-                    [sys.executable, "-m", "goldenpart.server"],
-                    env={**os.environ, **own, **(settings or {}), "GOLDENPART_PORT_FILE": str(self._port_file)},
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
+            # In a thread, because an interrupt comes to the main thread alone: here it would leave a server that nobody knows of.
+            with ThreadPoolExecutor(1) as starter:
+                starter.submit(self._start, {**os.environ, **own, **(settings or {})}).result()
             self.address = self._announced_address(start_timeout_s)
         except BaseException:
             self.kill()
@@ -101,6 +96,17 @@ class ServerProcess:
             self._process.kill()
             self._process.wait()
         self._folder.cleanup()
+
+    def _start(self, environment: Mapping[str, str]) -> None:
+        with self.log_file.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603  # our own module
+                [sys.executable, "-m", "goldenpart.server"],
+                env={**environment, "GOLDENPART_PORT_FILE": str(self._port_file)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     def _announced_address(self, timeout_s: float) -> str:
         end_s = time.monotonic() + timeout_s
