@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from goldenpart.server.vision.heatmap import PNG_SCALE, draw_heat, encode_heat
 from goldenpart.server.vision.preparation import plan_geometry
 from goldenpart.server.vision.recipe import Recipe
-from goldenpart.server.vision.regions import MAX_REGIONS, find_regions
+from goldenpart.server.vision.regions import MAX_REGIONS, find_regions, reported
 
 Heat = npt.NDArray[np.float32]
 RECIPE = Recipe(resolution_px=112)
@@ -82,7 +82,7 @@ def test_regions_are_boxes_areas_and_peaks_hottest_first() -> None:
     heat[11, 25] = 1.5
     heat[40:42, 70:80] = 3.0
     heat[50, 5] = 0.9999
-    first, second = find_regions(heat, 1, failed=True)
+    first, second = find_regions(heat, failed=True)
     assert (first.x_px, first.y_px, first.width_px, first.height_px, first.area_px) == (70, 40, 10, 2, 20)
     assert first.peak == pytest.approx(3.0)
     assert (second.x_px, second.y_px, second.width_px, second.height_px, second.area_px) == (20, 10, 10, 4, 40)
@@ -92,7 +92,7 @@ def test_regions_are_boxes_areas_and_peaks_hottest_first() -> None:
 def test_the_limit_itself_and_diagonals_belong_to_a_region() -> None:
     heat = blank()
     heat[3, 3] = heat[4, 4] = 1.0
-    (region,) = find_regions(heat, 1, failed=False)
+    (region,) = find_regions(heat, failed=False)
     assert region.area_px == 2
 
 
@@ -100,19 +100,20 @@ def test_the_peak_of_a_region_is_its_own_not_of_its_box() -> None:
     heat = blank()
     heat[10:30, 10] = heat[29, 10:30] = 1.1  # an L
     heat[12:15, 20:25] = 2.0  # inside its box
-    assert [round(region.peak, 3) for region in find_regions(heat, 1, failed=True)] == [2.0, 1.1]
+    assert [round(region.peak, 3) for region in find_regions(heat, failed=True)] == [2.0, 1.1]
 
 
 def test_small_regions_are_left_out() -> None:
     heat = blank()
     heat[5:10, 5:10] = 1.1
     heat[30, 30:33] = 5.0
-    assert [region.area_px for region in find_regions(heat, 4, failed=True)] == [25]
-    assert [region.area_px for region in find_regions(heat, 0, failed=True)] == [3, 25]
+    found = find_regions(heat, failed=True)
+    assert [region.area_px for region in reported(found, 4, failed=True)] == [25]
+    assert [region.area_px for region in reported(found, 0, failed=True)] == [3, 25]
 
 
 def test_a_passed_part_without_heat_has_no_region() -> None:
-    assert find_regions(blank(0.99), 1, failed=False) == ()
+    assert find_regions(blank(0.99), failed=False) == ()
 
 
 @pytest.mark.parametrize("peak", [0.0, 0.3, 0.95, 1.0, 7.0])
@@ -120,7 +121,7 @@ def test_a_passed_part_without_heat_has_no_region() -> None:
 def test_a_failed_part_always_has_a_region(peak: float, min_area: int) -> None:
     heat = blank(0.1 * peak)
     heat[20, 30:33] = peak
-    regions = find_regions(heat, min_area, failed=True)
+    regions = reported(find_regions(heat, failed=True), min_area, failed=True)
     assert regions
     assert regions[0].peak == pytest.approx(peak)
     box = regions[0]
@@ -131,7 +132,7 @@ def test_a_failed_part_always_has_a_region(peak: float, min_area: int) -> None:
 def test_there_are_never_too_many_regions() -> None:
     heat = np.zeros((100, 100), np.float32)
     heat[::2, ::2] = np.linspace(1.0, 2.0, 2500).reshape(50, 50)
-    regions = find_regions(heat, 1, failed=True)
+    regions = reported(find_regions(heat, failed=True), 1, failed=True)
     assert len(regions) == MAX_REGIONS
     assert regions[0].peak == pytest.approx(2.0)
     assert regions[-1].peak > 1.9

@@ -125,7 +125,7 @@ def test_regions_are_boxed_and_the_hottest_labelled() -> None:
     heat = cold(640, 480)
     heat[50:100, 200:300] = 1.4
     heat[300:320, 20:40] = 1.9
-    regions = find_regions(heat, 1, failed=True)
+    regions = find_regions(heat, failed=True)
     marked = count(draw(grey_picture(640, 480), heat, regions), MARK) - count(draw(grey_picture(640, 480), heat), MARK)
     outline = 2 * 3 * (100 + 50 + 20 + 20)
     assert outline < marked < 3 * outline

@@ -13,9 +13,9 @@ from goldenpart.server.registry.mask_files import mask_from_files, mask_to_files
 from goldenpart.server.vision.calibration import Judgement
 from goldenpart.server.vision.mask import InspectionMask
 from goldenpart.server.vision.polygons import Polygon
-from goldenpart.server.vision.regions import Region, find_regions
+from goldenpart.server.vision.regions import Region, find_regions, reported
 from goldenpart.server.vision.zones import Zone, ZoneKind, Zones
-from goldenpart.server.vision.zones_ruling import rule
+from goldenpart.server.vision.zones_ruling import Ruling, rule
 
 Heat = npt.NDArray[np.float32]
 PASS, REVIEW, FAIL = Judgement.PASS, Judgement.REVIEW, Judgement.FAIL
@@ -38,7 +38,7 @@ def heat_with(*spots: tuple[int, int, int, int, float]) -> Heat:
 
 
 def judge(judgement: Judgement, heat: Heat, zones: Zones) -> tuple[Judgement, str]:
-    regions = find_regions(heat, 1, failed=judgement is FAIL, zones=zones)
+    regions = find_regions(heat, failed=judgement is FAIL, zones=zones)
     ruling = rule(judgement, 0.3, 0.25, regions)
     return ruling.judgement, ruling.message
 
@@ -80,7 +80,7 @@ def test_the_strictest_limit_counts_where_zones_overlap() -> None:
 
 def test_a_zone_of_its_own_limit_has_regions_from_there_on() -> None:
     zones = Zones((Zone("thread", CRITICAL, LEFT, 0.8),))
-    (region,) = find_regions(heat_with((20, 20, 10, 10, 0.85), (150, 20, 10, 10, 0.85)), 1, failed=False, zones=zones)
+    (region,) = find_regions(heat_with((20, 20, 10, 10, 0.85), (150, 20, 10, 10, 0.85)), failed=False, zones=zones)
     assert (region.x_px, region.zone, region.critical, region.limit) == (20, "thread", True, 0.8)
     assert region.peak == pytest.approx(0.85)
     assert region.excess == pytest.approx(0.85 / 0.8)
@@ -125,7 +125,7 @@ def test_square_millimetres_go_by_the_pitch() -> None:
 def test_a_region_across_a_border_is_judged_whole_and_by_the_stricter_area() -> None:
     zones = Zones((Zone("seal", CRITICAL, LEFT, None, 60.0),), minimum_area_px=1000)
     across = heat_with((95, 40, 10, 8, 1.5))  # 80 px, half of them in the zone
-    (region,) = find_regions(across, 1, failed=True, zones=zones)
+    (region,) = find_regions(across, failed=True, zones=zones)
     assert (region.area_px, region.minimum_area_px, region.zone) == (80, 60, "seal")
     assert judge(PASS, across, zones)[0] is FAIL
 
@@ -138,7 +138,7 @@ def test_a_hot_place_elsewhere_does_not_hide_a_critical_one() -> None:
     judgement, message = judge(FAIL, heat, zones)
     assert judgement is FAIL
     assert message == "", "the score says the same"
-    (region,) = find_regions(heat, 1, failed=True, zones=zones)
+    (region,) = find_regions(heat, failed=True, zones=zones)
     assert region.excess == pytest.approx(9.0), "what is hottest counts, wherever it lies"
     assert (region.zone, region.critical_excess) == ("seal", pytest.approx(1.0 / 0.8))
 
@@ -156,6 +156,33 @@ def test_a_diffuse_deviation_still_fails() -> None:
     assert judge(FAIL, heat_with((0, 0, 200, 100, 0.95)), Zones(minimum_area_px=100)) == (FAIL, "")
 
 
+def blurred_spot(sigma_px: float) -> Heat:
+    """(400, 400) heat of a Gaussian whose peak stays just below the limit."""
+    y, x = np.mgrid[:400, :400] - 200.0
+    return np.asarray(0.98 * np.exp(-(x**2 + y**2) / (2 * sigma_px**2)), np.float32)
+
+
+@pytest.mark.parametrize(("sigma_px", "verdict"), [(30.0, FAIL), (5.0, PASS)])
+def test_a_blurred_spot_is_as_large_as_at_half_of_its_peak(sigma_px: float, verdict: Judgement) -> None:
+    """Half the peak is where a Gaussian is 2.355 sigma wide: 3,920 px and 109 px here."""
+    assert judge(FAIL, blurred_spot(sigma_px), Zones(minimum_area_px=1000))[0] is verdict
+
+
+def test_a_tolerant_zone_answers_for_a_diffuse_deviation_only_where_all_of_it_lies_inside() -> None:
+    spread = np.full((100, 200), 0.9, np.float32)
+    spread[40:60, 20:40] = 0.97
+    assert judge(FAIL, spread, Zones((Zone("whole", INCLUDE, ALL, 1.5),)))[0] is PASS
+    assert judge(FAIL, spread, Zones((Zone("left", INCLUDE, LEFT, 1.5), Zone("right", INCLUDE, RIGHT)))) == (FAIL, "")
+
+
+def test_regions_too_small_to_show_are_judged_all_the_same() -> None:
+    heat = heat_with((10, 10, 20, 20, 2.0), (150, 50, 5, 4, 6.0))
+    zones = Zones((Zone("rim", CRITICAL, LEFT, None, 1000.0),))
+    found = find_regions(heat, failed=True, zones=zones)
+    assert [region.area_px for region in reported(found, 50, failed=True)] == [400]
+    assert rule(FAIL, 5.0, 1.0, found) == Ruling(FAIL)
+
+
 def test_no_rules_change_nothing() -> None:
     for judgement in Judgement:
         assert judge(judgement, heat_with((20, 20, 1, 1, 1.1)), Zones((Zone("skip", IGNORE, RIGHT),))) == (judgement, "")
@@ -166,7 +193,7 @@ def test_no_rules_change_nothing() -> None:
 
 def test_included_zones_name_their_regions() -> None:
     zones = Zones((Zone("part", INCLUDE, LEFT), Zone("label", IGNORE, box(0.9, 0, 1, 1))))
-    named = find_regions(heat_with((20, 20, 5, 5, 2.0), (185, 20, 10, 5, 1.5)), 1, failed=True, zones=zones)
+    named = find_regions(heat_with((20, 20, 5, 5, 2.0), (185, 20, 10, 5, 1.5)), failed=True, zones=zones)
     assert [region.zone for region in named] == ["part", ""]
 
 
@@ -214,7 +241,7 @@ def test_zones_survive_the_disk(image: npt.NDArray[np.bool_] | None) -> None:
 def test_a_heat_map_of_noise_is_judged_in_reasonable_time() -> None:
     heat = np.random.default_rng(0).random((600, 800), np.float32) * 1.2
     zones = Zones((Zone("seal", CRITICAL, LEFT, 1.0),), minimum_area_px=20)
-    regions = find_regions(heat, 1, failed=True, zones=zones)
+    regions = find_regions(heat, failed=True, zones=zones)
     assert regions
     assert max(region.area_px for region in regions) >= 20
     assert isinstance(regions[0], Region)

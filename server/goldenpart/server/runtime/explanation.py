@@ -15,7 +15,7 @@ from goldenpart.server.vision.overlay import OverlayCaption, render_overlay
 from goldenpart.server.vision.overlay_comparisons import MOST_COMPARISONS
 from goldenpart.server.vision.overlay_regions import CaptionedRegion
 from goldenpart.server.vision.preparation import PreparedImage
-from goldenpart.server.vision.regions import MAX_REGIONS, Region, find_regions
+from goldenpart.server.vision.regions import Region, find_regions, reported
 from goldenpart.server.vision.scoring import ScoredImage
 from goldenpart.server.vision.zones import Zones
 from goldenpart.server.vision.zones_ruling import Ruling, rule
@@ -90,7 +90,7 @@ def judge_scored(revision: LoadedRevision, prepared: PreparedImage, scored: Scor
         return judgement
     limit = calibration.threshold if calibration.threshold > 0 else 1.0
     heat = draw_heat(scored.grid, prepared.geometry, recipe.heatmap_sigma_px, limit)
-    regions = find_regions(heat, recipe.region_min_area_px, failed=judgement is Judgement.FAIL, zones=zones)
+    regions = find_regions(heat, failed=judgement is Judgement.FAIL, zones=zones)
     return rule(judgement, scored.score, calibration.threshold, regions).judgement
 
 
@@ -107,9 +107,10 @@ def _find(frame: Frame, revision: LoadedRevision, prepared: PreparedImage, score
     if calibration is None or not (shown or judging):
         return _Findings(heat, (), None)
     judgement = calibration.judge(scored.score)
-    regions = find_regions(heat, recipe.region_min_area_px, failed=judgement is Judgement.FAIL, zones=zones)
+    failed = judgement is Judgement.FAIL
+    regions = find_regions(heat, failed=failed, zones=zones)
     ruling = rule(judgement, scored.score, calibration.threshold, regions) if judging else None
-    return _Findings(heat, regions[:MAX_REGIONS] if shown else (), ruling)
+    return _Findings(heat, reported(regions, recipe.region_min_area_px, failed=failed) if shown else (), ruling)
 
 
 def _zones_of(revision: LoadedRevision) -> Zones | None:

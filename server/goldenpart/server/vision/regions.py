@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -13,7 +14,7 @@ from goldenpart.server.vision.heatmap import Heat
 from goldenpart.server.vision.zones import BoolGrid, Zone, ZoneKind, Zones
 
 MAX_REGIONS = 64
-_FAILED_LEVEL = 0.9
+_SHOWN_LEVEL, _JUDGED_LEVEL = 0.9, 0.5  # of the peak, where nothing reaches the limit
 _MOST_MEASURED = 2048  # a heat map of noise has tens of thousands of areas; the largest and the hottest are enough to judge by
 
 
@@ -27,7 +28,7 @@ class Region:
         peak: highest heat inside.
         excess: highest ratio of heat to limit inside; equals `peak` without zones.
         zone: name of the zone it belongs to: a critical one whose limit it reaches, else the one at its hottest place; empty if none.
-        limit: heat that is the limit there.
+        limit: heat that is the limit there; the smallest of all its pixels if it reaches none.
         critical_excess: highest ratio of heat to limit inside the critical zone whose limit it reaches; 0 = it reaches none.
         minimum_area_px: pixels it must have to fail the part; 0 = any size does.
         mask: (height_px, width_px) bool, which pixels of the box belong to it; None means all.
@@ -71,27 +72,33 @@ class Region:
         return ""
 
 
-def find_regions(heat: Heat, min_area_px: int, *, failed: bool, zones: Zones | None = None) -> tuple[Region, ...]:
-    """Find connected areas (8-neighbourhood) at or above the limit, highest excess first.
+def find_regions(heat: Heat, *, failed: bool, zones: Zones | None = None) -> tuple[Region, ...]:
+    """Find connected areas (8-neighbourhood) at or above the limit, highest excess first; the verdict of zones may hang on each.
 
     Args:
         heat: (H, W) float32.
-        min_area_px: smaller ones are left out, unless they reach the limit of a critical zone.
-        failed: the image as a whole is above its threshold. Such a part always has a region to look at: should blurring have lowered
-            every peak below the limit, the level is lowered to 90 % of the peak, and should all areas be small, the hottest is kept.
+        failed: the image as a whole is above its threshold. Such a part always has a region to look at: should the deviation be spread
+            out, or blurring have lowered every peak below the limit, the level is lowered to 90 % of the peak. Where zones judge by
+            size, it is half of the peak, at which the width of what was blurred is measured (full width at half maximum).
         zones: with limits of their own; None means 1.0 everywhere.
-
-    Returns:
-        At most `MAX_REGIONS`; with zones all of them, since a verdict may hang on each.
     """
     labels, stats = _label(heat, zones, failed=failed)
     measured = [_measure(heat, labels, stats[label], label, zones) for label in _choose(heat, labels, stats[:, cv2.CC_STAT_AREA])]
-    kept = [region for region in measured if region.area_px >= min_area_px or region.critical]
+    return tuple(sorted(measured, key=lambda region: -region.excess))
+
+
+def reported(regions: Sequence[Region], min_area_px: int, *, failed: bool) -> tuple[Region, ...]:
+    """Choose the regions to show, in their order, at most `MAX_REGIONS`.
+
+    Args:
+        regions: of `find_regions`.
+        min_area_px: smaller ones are left out, unless they reach the limit of a critical zone.
+        failed: as there; should all be too small, the hottest is kept.
+    """
+    kept = [region for region in regions if region.area_px >= min_area_px or region.critical]
     if failed and not kept:
-        hottest = int(labels.flat[heat.argmax()])
-        kept = [_measure(heat, labels, stats[hottest], hottest, zones)]
-    ranked = tuple(sorted(kept, key=lambda region: -region.excess))
-    return ranked[:MAX_REGIONS] if zones is None else ranked
+        kept = [max(regions, key=lambda region: region.peak)]
+    return tuple(kept[:MAX_REGIONS])
 
 
 def _label(heat: Heat, zones: Zones | None, *, failed: bool) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
@@ -99,7 +106,8 @@ def _label(heat: Heat, zones: Zones | None, *, failed: bool) -> tuple[npt.NDArra
     level = np.float32(1.0) if zones is None else np.minimum(zones.limits(heat.shape[1], heat.shape[0]), np.float32(1.0))
     hot = heat >= level
     if failed and not hot.any():
-        hot = heat >= np.float32(_FAILED_LEVEL * float(heat.max()))
+        share = _JUDGED_LEVEL if zones is not None and zones.judge else _SHOWN_LEVEL
+        hot = heat >= np.float32(share * float(heat.max()))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(hot.astype(np.uint8), connectivity=8)
     return np.asarray(labels, np.int32), np.asarray(stats, np.int32)
 
@@ -141,6 +149,8 @@ def _place(region: Region, heat: Heat, zones: Zones) -> Region:
         areas.append(zones.minimum_area(None))
     critical_excess, zone = worst if worst is not None else (0.0, here)
     limit = zone.limit if worst is not None and zone is not None and zone.limit is not None else float(limits[hottest])
+    if ratio[hottest] < 1:  # below every limit: a tolerant zone must not answer for what lies outside it
+        limit = float(limits[region.pixels].min())
     return replace(
         region,
         excess=float(ratio[hottest]),
