@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,23 @@ def children() -> set[str]:
     return {pid for tasks in Path("/proc/self/task").glob("*/children") for pid in tasks.read_text().split()}
 
 
+@pytest.fixture
+def interrupt() -> Iterator[signal.Signals]:
+    """A signal that interrupts as Ctrl-C does; SIGINT itself is ignored where tests run in worker processes."""
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    yield signal.SIGUSR1
+    signal.signal(signal.SIGUSR1, before)
+
+
 @pytest.mark.parametrize("_", range(5))
-def test_an_interrupt_while_the_server_is_being_started_leaves_none(_: int) -> None:
+def test_an_interrupt_while_the_server_is_being_started_leaves_none(interrupt: signal.Signals, _: int) -> None:
     before = children()
     born: set[str] = set()
 
     def interrupt_at_birth() -> None:
         while not born:
             born.update(children() - before)
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), interrupt)
 
     watcher = threading.Thread(target=interrupt_at_birth)
     watcher.start()

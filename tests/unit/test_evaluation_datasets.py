@@ -122,12 +122,24 @@ def test_plain_folders_split_the_good_images_by_name(tmp_path: Path) -> None:
     for number in range(20):
         draw(folder / "good" / f"{number:02}.png")
     draw(folder / "bad" / "x.png")
-    draw(folder / "bad" / "scratch" / "y.png")
+    draw(folder / "bad" / "scratch" / "monday" / "y.png")
+    for number in range(20, 25):
+        draw(folder / "good" / "tuesday" / f"{number:02}.PNG")
+    draw(folder / "good" / ".thumbnails" / "0.png")
     (category,) = open_dataset(folder)
-    assert (len(category.train), len(category.test)) == (12, 10)
+    assert (len(category.train), len(category.test)) == (15, 12)
     assert {image.defect_type for image in category.test} == {"good", "bad", "scratch"}
     assert not {image.name for image in category.train} & {image.name for image in category.test}
     assert open_dataset(folder) == (category,)
+
+
+def test_plain_folders_without_enough_images_are_refused(tmp_path: Path) -> None:
+    draw(tmp_path / "flange" / "good" / "0.png")
+    (tmp_path / "flange" / "bad").mkdir()
+    for number in (1, 2):
+        with pytest.raises(DatasetLayoutError, match=f"flange .* has {number} good and 0 bad"):
+            open_dataset(tmp_path / "flange")
+        draw(tmp_path / "flange" / "good" / f"{number}.png")
 
 
 def test_a_folder_of_categories(tmp_path: Path) -> None:

@@ -147,6 +147,14 @@ def test_the_split_is_stratified_seeded_and_shares_no_picture() -> None:
         split_test(images(20, dent=2), {image.name: image.name for image in images(20, dent=2)}, 0.5, 0)
 
 
+def test_every_rung_has_both_classes_however_rare_one_is() -> None:
+    test = images(4, scratch=240)
+    found = split_test(test, {image.name: image.name for image in test}, 0.5, 0).validation
+    first = found[: plan_rungs(27, len(found))[0].images]
+    assert len(first) < len(found)
+    assert sum(not image.defective for image in first) == 2
+
+
 def test_settings_start_with_the_presets_and_keep_what_is_fixed() -> None:
     reference = Setting(Recipe(), 8)
     drawn = draw_settings(reference, LEARNED, 16, 40, 0, vary_shots=True)

@@ -40,9 +40,9 @@ def _expand_one(source: str | Path) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        if not (inside := sorted(_images_below(path))):
+        if not (inside := images_below(path)):
             raise NoImagesError(f"{path} holds no images; expected files ending in {_suffixes()}")
-        return inside
+        return list(inside)
     matches = sorted(Path(match) for match in glob.glob(str(source), recursive=True))  # noqa: PTH207  # the pattern may be absolute, which Path.glob refuses
     files = [match for match in matches if match.is_file() and match.suffix.lower() in IMAGE_SUFFIXES]
     if files:
@@ -52,11 +52,14 @@ def _expand_one(source: str | Path) -> list[Path]:
     raise NoImagesError(f"{source} does not exist")
 
 
-def _images_below(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
-            yield path
+def images_below(folder: Path) -> tuple[Path, ...]:
+    """Return the image files in a folder and all its subfolders by path, hidden ones left out; nothing if it does not exist."""
+    return tuple(sorted(path for path in folder.rglob("*") if _is_image(path, folder)))
+
+
+def _is_image(path: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return not hidden and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
 
 
 def _suffixes() -> str:

@@ -55,11 +55,14 @@ def split_test(test: Sequence[LabelledImage], pixels: Mapping[str, str], share: 
 
 
 def _mixed(images: Sequence[LabelledImage]) -> tuple[LabelledImage, ...]:
-    """Mix the classes so that every beginning has as nearly as possible the share of each that the whole has."""
+    """Mix the classes so that every beginning has as nearly as possible the share of each that the whole has, and two of each at least.
+
+    Without the two, the first images that a rare class is looked for in may hold none of it.
+    """
     placed = []
     for defective in (False, True):
         own = [image for image in images if image.defective == defective]
-        placed += [((place + 0.5) / len(own), defective, image) for place, image in enumerate(own)]
+        placed += [((place + 0.5) / len(own) if place >= LEAST_OF_A_CLASS else 0.0, defective, image) for place, image in enumerate(own)]
     return tuple(image for _, _, image in sorted(placed, key=lambda item: item[:2]))
 
 
