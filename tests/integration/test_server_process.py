@@ -23,7 +23,7 @@ def interrupt() -> Iterator[signal.Signals]:
     signal.signal(signal.SIGUSR1, before)
 
 
-@pytest.mark.parametrize("_", range(5))
+@pytest.mark.parametrize("_", range(8))
 def test_an_interrupt_while_the_server_is_being_started_leaves_none(interrupt: signal.Signals, _: int) -> None:
     before = children()
     born: set[str] = set()

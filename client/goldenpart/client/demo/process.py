@@ -46,6 +46,7 @@ class ServerProcess:
         try:
             # In a thread, because an interrupt comes to the main thread alone: here it would leave a server that nobody knows of.
             with ThreadPoolExecutor(1) as starter:
+                starter.submit(bool).result()  # from here on there is a thread, which leaving this block waits for
                 starter.submit(self._start, {**os.environ, **own, **(settings or {})}).result()
             self.address = self._announced_address(start_timeout_s)
         except BaseException:
