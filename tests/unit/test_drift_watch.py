@@ -186,3 +186,25 @@ def test_limits_are_checked(wrong: dict[str, float]) -> None:
 )
 def test_the_most_telling_signal_is_named(evidence: dict[str, float], named: str) -> None:
     assert most_telling(evidence) == named
+
+
+def test_drifted_values_leave_the_baseline_though_not_every_frame_has_the_signal() -> None:
+    """Half of the parts fail and have no score; what drifted at first must not make the next drift look normal."""
+    rng = np.random.default_rng(0)
+
+    def half_scored(first: int, count: int, shift: float) -> Iterator[Inspection]:
+        for number in range(first, first + count):
+            values = {
+                name: float(rng.normal()) + (shift if name == "score" or (name == "brightness" and number < 110) else 0.0)
+                for name in SIGNALS
+            }
+            if number % 2:
+                del values["score"]
+            yield frame(number, values, verdict=Verdict.FAIL if number % 2 else Verdict.PASS)
+
+    watch = DriftWatch(replace(QUICK, baseline_frames=200))
+    (first,) = alarms(watch, (*half_scored(0, 100, 0.0), *half_scored(100, 10, 6.0)))
+    assert first.frames_watched - first.frames_since >= 95
+    assert alarms(watch, half_scored(110, 60, 0.0)) == []
+    (second,) = alarms(watch, half_scored(170, 60, 3.0))
+    assert (second.signal, second.frames_since) == ("score", 31), "41 frames if the first drift were still in the baseline"

@@ -78,7 +78,7 @@ class DriftWatch:
         self._revision = ""
         self._watched = self._period_frames = 0
         self._calm_frames: int | None = None
-        self._baseline: dict[str, list[float]] = {}
+        self._baseline: dict[str, list[tuple[int, float]]] = {}  # number of the frame and value: not every frame has every signal
         self._recent: deque[tuple[int, str, FrameStatistics]] = deque(maxlen=_RECENT_FRAMES)
         self._signals: dict[str, SignalEvidence] = {}
         self._forget()
@@ -118,7 +118,7 @@ class DriftWatch:
             if statistic is not None:
                 self._signals[name].take(statistic, self._watched)
                 if self._watched <= self._limits.baseline_frames and not self.raised:
-                    self._baseline[name].append(statistic.value)
+                    self._baseline[name].append((self._watched, statistic.value))
         return self._conclude(inspection)
 
     def _conclude(self, inspection: Inspection) -> DriftAlarm | None:
@@ -168,13 +168,11 @@ class DriftWatch:
 
     def _drop_drifted(self, since: int) -> None:
         """Take what came since the drift began out of the baseline: it is not how things should look."""
-        if since <= self._limits.baseline_frames:
-            keep = since - 1
-            self._baseline = {name: values[:keep] for name, values in self._baseline.items()}
+        self._baseline = {name: [(number, value) for number, value in values if number < since] for name, values in self._baseline.items()}
 
     def _restart(self) -> None:
         self._period_frames = 0
-        self._signals = {name: SignalEvidence(self._rng, self._baseline[name]) for name in SIGNALS}
+        self._signals = {name: SignalEvidence(self._rng, [value for _, value in self._baseline[name]]) for name in SIGNALS}
 
     def _forget(self) -> None:
         self._watched = 0
