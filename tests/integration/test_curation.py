@@ -28,6 +28,9 @@ from goldenpart.client import (
     RevisionState,
     SuggestionReason,
     Verdict,
+    Zone,
+    ZoneKind,
+    Zones,
 )
 from goldenpart.client.cli import main
 from goldenpart.client.parts import Defect, draw_flange
@@ -232,6 +235,13 @@ def test_a_threshold_that_makes_no_sense_is_refused(client: Client, category: st
     assert any("cannot show a false-reject rate below 1/21" in warning for warning in staged.warnings)
 
 
+def test_a_review_band_that_is_dropped_is_told_of(client: Client, category: str) -> None:
+    limit = client.set_threshold(category, 100.0, review_threshold=90.0).revision.calibration
+    assert limit is not None
+    (warning,) = (text for text in client.set_threshold(category, 110.0).warnings if "review band" in text)
+    assert "above 90 to REVIEW" in warning
+
+
 async def test_the_asyncio_client_does_the_same(aio_client: AsyncClient) -> None:
     await fit_category(aio_client, CATEGORY, SEED)
     await aio_client.calibrate(CATEGORY, [draw_part(SEED, number) for number in range(200, 220)])
@@ -289,6 +299,15 @@ def test_the_command_line_suggests_audits_and_sets_thresholds(
     assert any(line.split()[:2] == ["set", "50"] for line in capsys.readouterr().out.splitlines()), "what it does is shown"
     assert client.get_revision(category).revision == active.revision
     capsys.readouterr()
+    assert run_command("threshold", category, "--set", 60, "--review", 55) == 0
+    assert "and reviews above 55" in capsys.readouterr().out
+    client.set_zones(category, Zones((Zone("seal", ZoneKind.CRITICAL, ((0, 0), (1, 0), (1, 1))),)))
+    assert run_command("threshold", category, "--set", 58) == 0
+    shown = capsys.readouterr()
+    assert "and reviews above 55" in shown.out
+    assert "Rates and costs are those of the scores alone" in shown.err
+    assert run_command("threshold", category, "--set", 59, "--review", 0) == 0
+    assert "reviews above" not in capsys.readouterr().out
     assert run_command("revisions", "show", category) == 0
     shown = capsys.readouterr().out
     assert "MANUAL" in shown

@@ -208,3 +208,19 @@ def test_drifted_values_leave_the_baseline_though_not_every_frame_has_the_signal
     assert alarms(watch, half_scored(110, 60, 0.0)) == []
     (second,) = alarms(watch, half_scored(170, 60, 3.0))
     assert (second.signal, second.frames_since) == ("score", 31), "41 frames if the first drift were still in the baseline"
+
+
+def test_an_alarm_dates_the_signal_that_it_names() -> None:
+    """The brightest spot is the first to be sure, and was unsteady before; the brightness tells when the lamp went down."""
+    rng = np.random.default_rng(1)
+    watch = DriftWatch(name="1")
+    rows = []
+    for number in range(1, 120):
+        shift = -3.0 if number >= 40 else 0.0
+        rng.normal()
+        values = {name: float(rng.normal()) for name in SIGNALS}
+        values |= {"brightness": 0.5 * float(rng.normal()) + 0.7 * shift, "highlight": float(rng.normal()) + shift}
+        rows.append(frame(number, values))
+    (alarm, *_) = alarms(watch, rows)
+    assert (alarm.signal, alarm.since_frame) == ("brightness", "f40")
+    assert max(alarm.evidence, key=lambda name: alarm.evidence[name]) == "highlight"

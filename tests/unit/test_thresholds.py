@@ -77,7 +77,7 @@ def test_the_curve_holds_the_rates_at_every_score() -> None:
 )
 def test_no_threshold_is_cheaper_than_the_best(normal: list[float], defective: list[float], escape: float) -> None:
     scores, costs = LabelledScores(tuple(normal), tuple(defective)), Costs(escape, 1.0, 0.1)
-    best = operation(scores, costs, best_threshold(rate_curve(scores, costs)))
+    best = operation(scores, costs, best_threshold(scores, costs))
     assert best.cost is not None
     for threshold in (0.001, *normal, *defective):
         other = operation(scores, costs, threshold).cost
@@ -85,15 +85,26 @@ def test_no_threshold_is_cheaper_than_the_best(normal: list[float], defective: l
         assert best.cost <= other + 1e-9
 
 
+def test_the_best_of_very_many_scores_is_the_best_of_all() -> None:
+    rng = np.random.default_rng(1)
+    scores = LabelledScores(tuple(rng.lognormal(0.0, 0.3, 8000)), tuple(rng.lognormal(0.9, 0.5, 3000)))
+    best = operation(scores, COSTS, best_threshold(scores, COSTS)).cost
+    normal, defective = np.sort(scores.normal), np.sort(scores.defective)
+    levels = np.concatenate([normal, defective])
+    rejected = 1 - np.searchsorted(normal, levels, "right") / len(normal)
+    escaped = np.searchsorted(defective, levels, "right") / len(defective)
+    assert best == pytest.approx(float(COSTS.per_part(rejected, escaped).min()), rel=1e-12)
+
+
 def test_among_equals_the_widest_gap_is_halved() -> None:
     apart = LabelledScores((1.0, 2.0), (8.0, 16.0))
-    assert best_threshold(rate_curve(apart, COSTS)) == pytest.approx(4.0)  # by ratios: sqrt(2 * 8)
-    assert best_threshold(rate_curve(LabelledScores((0.0, 2.0), (8.0, 16.0)), COSTS)) == pytest.approx(5.0)
+    assert best_threshold(apart, COSTS) == pytest.approx(4.0)  # by ratios: sqrt(2 * 8)
+    assert best_threshold(LabelledScores((0.0, 2.0), (8.0, 16.0)), COSTS) == pytest.approx(5.0)
 
 
 def test_costs_move_the_best_threshold() -> None:
     scores = LabelledScores(tuple(np.linspace(1, 10, 50)), tuple(np.linspace(6, 20, 50)))
-    careful, lax = (best_threshold(rate_curve(scores, Costs(escape, 1.0, 0.01))) for escape in (10_000.0, 1.0))
+    careful, lax = (best_threshold(scores, Costs(escape, 1.0, 0.01)) for escape in (10_000.0, 1.0))
     assert careful < 6.0
     assert lax >= 10.0
 
@@ -107,6 +118,7 @@ def test_many_scores_are_thinned_where_nothing_happens() -> None:
 
 def test_warnings() -> None:
     assert "No score of a defective part" in what_if(LabelledScores((1.0,), ()), COSTS).warnings[0]
+    assert what_if(SCORES, COSTS, remarks=("zones",)).warnings[0] == "zones"
     few = what_if(SCORES, COSTS).warnings
     assert few[0].startswith("Only 2 defective parts")
     enough = what_if(LabelledScores((1.0,), (2.0,) * FEW_DEFECTIVES), COSTS).warnings

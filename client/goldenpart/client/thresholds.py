@@ -1,6 +1,7 @@
 """What other thresholds would do: rates of false rejects and escapes, and what they would cost."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from goldenpart.client.thresholds_binomial import clopper_pearson
 
 Scores = tuple[float, ...]
 Shares = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.integer]
 
 FEW_DEFECTIVES = 30
 """Below so many an escape rate is hardly known: if none of 30 escapes, 12 % may still do (95 % two-sided)."""
@@ -116,28 +118,27 @@ class WhatIf:
     warnings: tuple[str, ...]
 
 
-def what_if(scores: LabelledScores, costs: Costs, current: float | None = None) -> WhatIf:
+def what_if(scores: LabelledScores, costs: Costs, current: float | None = None, remarks: Sequence[str] = ()) -> WhatIf:
     """Work out what every threshold would do.
 
     Args:
         scores: Of parts whose truth is known, all by one revision.
         costs: Of wrong verdicts.
         current: The threshold in force; None if there is none.
+        remarks: What is known beyond the scores; becomes the first warnings.
     """
     curve = rate_curve(scores, costs)
     in_force = operation(scores, costs, current) if current is not None else None
-    best = operation(scores, costs, best_threshold(curve)) if scores.defective else None
-    return WhatIf(scores, costs, curve, in_force, best, _warnings(scores, best))
+    best = operation(scores, costs, best_threshold(scores, costs)) if scores.defective else None
+    return WhatIf(scores, costs, curve, in_force, best, (*remarks, *_warnings(scores, best)))
 
 
 def rate_curve(scores: LabelledScores, costs: Costs) -> RateCurve:
-    """Return the rates at every score, as the threshold that lets it pass."""
-    levels = _levels(scores)
-    normal, defective = np.sort(scores.normal), np.sort(scores.defective)
-    rejected = len(normal) - np.searchsorted(normal, levels, "right")
-    escaped = np.searchsorted(defective, levels, "right")
-    false_rejects = _band(rejected, len(normal))
-    escapes = _band(escaped, len(defective))
+    """Return the rates at every score, as the threshold that lets it pass; of many scores, at `MOST_LEVELS` of them."""
+    levels = _with_none_passing(_thinned(scores))
+    rejected, escaped = _wrong(scores, levels)
+    false_rejects = _band(rejected, len(scores.normal))
+    escapes = _band(escaped, len(scores.defective))
     return RateCurve(
         thresholds=levels,
         false_rejects=false_rejects[0],
@@ -150,17 +151,21 @@ def rate_curve(scores: LabelledScores, costs: Costs) -> RateCurve:
     )
 
 
-def best_threshold(curve: RateCurve) -> float:
+def best_threshold(scores: LabelledScores, costs: Costs) -> float:
     """Return the threshold of least expected cost: midway to the next score, where several are as good in the widest gap.
+
+    Every score counts, however many there are; there must be some of defective parts.
 
     Distances are ratios where all scores are above 0: parts differ by factors, and a defect of half the score is as likely as one of
     twice.
     """
-    lows = curve.thresholds
+    lows = _with_none_passing(_every(scores))
+    rejected, escaped = _wrong(scores, lows)
+    cost = costs.per_part(rejected / len(scores.normal), escaped / len(scores.defective))
     highs = np.append(lows[1:], lows[-1])
     ratios = bool(lows[0] > 0)
     gaps = np.log(highs) - np.log(lows) if ratios else highs - lows
-    cheapest = np.flatnonzero(curve.cost <= curve.cost.min() * (1 + 1e-12))
+    cheapest = np.flatnonzero(cost <= cost.min() * (1 + 1e-12))
     widest = cheapest[gaps[cheapest].argmax()]
     low, high = float(lows[widest]), float(highs[widest])
     middle = math.sqrt(low * high) if ratios else (low + high) / 2
@@ -178,12 +183,26 @@ def operation(scores: LabelledScores, costs: Costs, threshold: float) -> Operati
     return Operation(threshold, false_rejects, escapes, *costs.per_part(rejected, escaped).tolist())
 
 
-def _levels(scores: LabelledScores) -> Shares:
-    every = np.unique([*scores.normal, *scores.defective])
-    if len(every) > MOST_LEVELS:
-        every = np.unique(np.concatenate([np.quantile(every, np.linspace(0, 1, MOST_LEVELS // 2), method="nearest"), _crossing(scores)]))
-    below = every[0] - max(abs(every[0]) * 0.05, np.finfo(np.float64).tiny)
-    return np.concatenate([[below], every])
+def _every(scores: LabelledScores) -> Shares:
+    return np.unique([*scores.normal, *scores.defective])
+
+
+def _thinned(scores: LabelledScores) -> Shares:
+    every = _every(scores)
+    if len(every) <= MOST_LEVELS:
+        return every
+    return np.unique(np.concatenate([np.quantile(every, np.linspace(0, 1, MOST_LEVELS // 2), method="nearest"), _crossing(scores)]))
+
+
+def _with_none_passing(levels: Shares) -> Shares:
+    """Put a threshold before the first level that fails every part."""
+    return np.concatenate([[levels[0] - max(abs(levels[0]) * 0.05, np.finfo(np.float64).tiny)], levels])
+
+
+def _wrong(scores: LabelledScores, thresholds: Shares) -> tuple[Counts, Counts]:
+    """Return how many good parts fail and how many defective ones pass at every threshold."""
+    rejected = len(scores.normal) - np.searchsorted(np.sort(scores.normal), thresholds, "right")
+    return rejected, np.searchsorted(np.sort(scores.defective), thresholds, "right")
 
 
 def _crossing(scores: LabelledScores) -> Shares:
@@ -192,7 +211,7 @@ def _crossing(scores: LabelledScores) -> Shares:
     return np.concatenate([np.sort(scores.normal)[-half:], np.sort(scores.defective)[:half]])
 
 
-def _band(hits: npt.NDArray[np.integer], trials: int) -> tuple[Shares, Shares, Shares]:
+def _band(hits: Counts, trials: int) -> tuple[Shares, Shares, Shares]:
     """Return shares with their lower and upper bounds; all NaN of no trials."""
     if not trials:
         nothing = np.full(len(hits), np.nan)

@@ -53,6 +53,12 @@ class Zones:
     minimum_area_mm2: float | None = None
     mm_per_px: float | None = None
 
+    @property
+    def overrule(self) -> bool:
+        """Whether a verdict may be another one than the score alone gives."""
+        rules = any(zone.kind is ZoneKind.CRITICAL or zone.threshold_factor or zone.minimum_area_px or zone.minimum_area_mm2 for zone in self.zones)
+        return bool(rules or self.minimum_area_px or self.minimum_area_mm2)
+
 
 @dataclass(frozen=True, slots=True)
 class RevisionZones:

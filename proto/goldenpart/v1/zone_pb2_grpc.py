@@ -60,7 +60,8 @@ class ZoneServiceServicer(object):
 
     def SetZones(self, request, context):
         """Makes a new revision from another one with other zones. Where other places are inspected than before, the detector is fitted again
-        from the stored golden parts and calibrated by leaving each of them out in turn; else detector and calibration are kept.
+        from the stored golden parts, and calibrated on the stored calibration images or, without any, by leaving each golden part out in turn;
+        else detector and calibration are kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,7 +37,8 @@ class ZoneServiceStub:
     """Tells the zones of a revision. A mask's polygons without names are called include-1, ignore-1, ..."""
     SetZones: _grpc.UnaryStreamMultiCallable[_zone_pb2.SetZonesRequest, _zone_pb2.SetZonesResponse]
     """Makes a new revision from another one with other zones. Where other places are inspected than before, the detector is fitted again
-    from the stored golden parts and calibrated by leaving each of them out in turn; else detector and calibration are kept.
+    from the stored golden parts, and calibrated on the stored calibration images or, without any, by leaving each golden part out in turn;
+    else detector and calibration are kept.
     """
 
 @_typing.type_check_only
@@ -49,7 +50,8 @@ class ZoneServiceAsyncStub(ZoneServiceStub):
     """Tells the zones of a revision. A mask's polygons without names are called include-1, ignore-1, ..."""
     SetZones: _aio.UnaryStreamMultiCallable[_zone_pb2.SetZonesRequest, _zone_pb2.SetZonesResponse]  # type: ignore[assignment]
     """Makes a new revision from another one with other zones. Where other places are inspected than before, the detector is fitted again
-    from the stored golden parts and calibrated by leaving each of them out in turn; else detector and calibration are kept.
+    from the stored golden parts, and calibrated on the stored calibration images or, without any, by leaving each golden part out in turn;
+    else detector and calibration are kept.
     """
 
 class ZoneServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -70,7 +72,8 @@ class ZoneServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_zone_pb2.SetZonesResponse], _abc.AsyncIterator[_zone_pb2.SetZonesResponse]]:
         """Makes a new revision from another one with other zones. Where other places are inspected than before, the detector is fitted again
-        from the stored golden parts and calibrated by leaving each of them out in turn; else detector and calibration are kept.
+        from the stored golden parts, and calibrated on the stored calibration images or, without any, by leaving each golden part out in turn;
+        else detector and calibration are kept.
         """
 
 def add_ZoneServiceServicer_to_server(servicer: ZoneServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -30,7 +30,7 @@ goldenpart threshold flange --cost-escape 500 --cost-reject 2 --prior 0.005 --re
 
 goldenpart threshold flange --cost-escape 100 --cost-reject 1 --apply
 
-goldenpart threshold flange --set 0.042 --stage
+goldenpart threshold flange --set 0.042 --review 0.038 --stage
 """
 _FRAME_ID_BYTES = 128
 
@@ -48,6 +48,12 @@ def threshold(
     plot: Annotated[Path | None, typer.Option(metavar="FILE.html|png", dir_okay=False, help="Write the plot to this file.")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Make the threshold of least expected cost a new revision.")] = False,
     set_to: Annotated[float | None, typer.Option("--set", metavar="VALUE", help="Make this threshold a new revision.")] = None,
+    review: Annotated[
+        float | None,
+        typer.Option(
+            metavar="VALUE", help="That revision gives REVIEW above this score; 0 = never.", show_default="as before, if that is below it"
+        ),
+    ] = None,
     stage: Annotated[bool, typer.Option("--stage", help="Keep that revision staged instead of activating it.")] = False,
     json: JsonOption = False,
     server: ServerOption = DEFAULT_ADDRESS,
@@ -67,11 +73,14 @@ def threshold(
         etag = client.get_category(category).etag
         judged = client.get_revision(category, revision)
         scores = labelled_scores(client, judged, reviewed_good or (), reviewed_bad or (), challenge=challenge)
-        found = what_if(scores, costs, _current(judged))
+        found = what_if(scores, costs, _current(judged), _remarks(client, judged))
         if plot is not None:
             write_what_if(plot, found, judged)
         chosen = _chosen(found, set_to, apply=apply)
-        made = None if chosen is None else client.set_threshold(category, chosen, revision=judged.revision, stage_only=stage, etag=etag)
+        made = None
+        if chosen is not None:
+            band = _review(judged, chosen) if review is None else review or None
+            made = client.set_threshold(category, chosen, review_threshold=band, revision=judged.revision, stage_only=stage, etag=etag)
     if plot is not None and not json:
         show(f"plot written to {plot}")
     _answer(found, judged, chosen, made, json=json)
@@ -120,6 +129,21 @@ def _inspected(client: Client, revision: Revision, pictures: Iterable[tuple[str,
     return tuple(scores)
 
 
+def _remarks(client: Client, revision: Revision) -> tuple[str, ...]:
+    if not client.get_zones(revision.category, revision=revision.revision).zones.overrule:
+        return ()
+    return (
+        f"Rates and costs are those of the scores alone. The zones of {revision.revision} change verdicts beyond them: parts fail in a critical "
+        "zone, or pass with defects that are too small there.",
+    )
+
+
+def _review(revision: Revision, threshold: float) -> float | None:
+    """Return the review threshold that the revision has, if it still lies below the threshold."""
+    former = revision.calibration.review_threshold if revision.calibration else None
+    return former if former is not None and former < threshold else None
+
+
 def _current(revision: Revision) -> float | None:
     return revision.calibration.threshold if revision.calibration else None
 
@@ -142,8 +166,9 @@ def _answer(found: WhatIf, revision: Revision, chosen: float | None, made: Calib
         return
     Console(highlight=False).print(chart(found))
     show(_table(found, None if chosen is None else operation(found.scores, found.costs, chosen)))
-    if made is not None and made.revision.calibration is not None:
-        show(f"{made.revision.revision} ({made.revision.state}) fails above {chosen:.6g}. {made.revision.calibration.guarantee}")
+    if made is not None and (calibration := made.revision.calibration) is not None:
+        review = "" if calibration.review_threshold is None else f" and reviews above {calibration.review_threshold:.6g}"
+        show(f"{made.revision.revision} ({made.revision.state}) fails above {chosen:.6g}{review}. {calibration.guarantee}")
 
 
 def _table(found: WhatIf, chosen: Operation | None) -> Table:

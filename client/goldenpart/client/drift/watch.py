@@ -127,9 +127,10 @@ class DriftWatch:
         alarm = None
         if self._calm_frames is None:
             if evidence[signal] >= self.alarm_capital:
-                alarm = self._alarm(inspection, most_telling(evidence), self._signals[signal].since, evidence)
+                named = most_telling(evidence)
+                alarm = self._alarm(inspection, named, self._signals[named].since, evidence)
                 self._calm_frames = 0
-                self._drop_drifted(self._signals[signal].since)
+                self._drop_drifted(min(self._signals[named].since, self._signals[signal].since))
                 self._restart()
         elif evidence[signal] * len(SIGNALS) >= self.alarm_capital**0.5:  # half-way to an alarm, in orders of magnitude
             self._calm_frames = 0

@@ -1,9 +1,11 @@
 """All runs of an evaluation, one after the other."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+import numpy as np
 
 from goldenpart.client.client import Client
 from goldenpart.client.evaluation.datasets import LabelledCategory, open_dataset
@@ -15,11 +17,14 @@ from goldenpart.client.evaluation.metrics.bootstrap import REPLICATES
 from goldenpart.client.evaluation.protocol import Draw, Protocol
 from goldenpart.client.evaluation.results import FORMAT_VERSION, Evaluation, Run, RunKey, Skipped
 from goldenpart.client.evaluation.run_files import RunFiles
+from goldenpart.client.evaluation.run_warnings import label_warnings
 from goldenpart.client.evaluation.summary import summarise
 from goldenpart.client.evaluation.throwaway import throwaway_category
-from goldenpart.client.evaluation.trial import Trial, Watcher, named_images
+from goldenpart.client.evaluation.trial import Trial, Watcher
 from goldenpart.client.recipe import Detector, Recipe
 from goldenpart.client.server_info import ServerInfo
+
+_NOISE_SHAPE = (64, 64, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ class _Evaluation:
         start_time = datetime.now(UTC)
         categories = open_dataset(self._plan.dataset, self._plan.categories)
         planned = len(categories) * len(tuple(self._draws()))
-        model = self._resolve(categories[0])
+        model = self._resolve()
         runs: list[Run] = []
         for index, category in enumerate(categories):
             digests = self._digest(category)
@@ -127,9 +132,9 @@ class _Evaluation:
     def _least_golden(self) -> int:
         return 2 if self._plan.recipe.detector is Detector.ENSEMBLE else 1  # an ensemble leaves one out
 
-    def _resolve(self, category: LabelledCategory) -> _Model:
-        """Fit a part or two for nothing but the answer: the server alone knows its defaults, and names no digest of an idle backbone."""
-        parts = named_images(category.train[: self._least_golden])
+    def _resolve(self) -> _Model:
+        """Fit noise for nothing but the answer: the server alone knows its defaults, and names no digest of an idle backbone."""
+        parts = list(np.random.default_rng(0).integers(0, 256, (self._least_golden, *_NOISE_SHAPE), np.uint8))
         with throwaway_category(self._client) as name:
             revision = self._client.fit(name, parts, recipe=self._plan.recipe, stage_only=True).revision
         return _Model(digest_of(revision.recipe), revision.backbone_digest)
@@ -152,7 +157,7 @@ class _Evaluation:
     ) -> Run | None:
         shots, seed = what
         try:
-            draw = self._draw(category, digests.pixels, shots, seed)
+            draw = self._draw(category, digests, shots, seed)
             key = self._key(category, digests, model, draw, what)
             self._watcher.started(key, *place)
             return self._run(category, draw, key)
@@ -161,16 +166,16 @@ class _Evaluation:
             self._watcher.warned(f"{category.name}, {shots or 'all'} shots, seed {seed}: skipped, {error}")
             return None
 
-    def _draw(self, category: LabelledCategory, pixels: Mapping[str, str], shots: int | None, seed: int) -> Draw:
+    def _draw(self, category: LabelledCategory, digests: CategoryDigests, shots: int | None, seed: int) -> Draw:
         limits = self._server.limits
         protocol = self._plan.protocol
         protocol = replace(protocol, calibration_images=min(protocol.calibration_images, limits.calibration_images))
-        draw = protocol.draw(category, pixels, shots, seed)
+        draw = protocol.draw(category, digests.pixels, shots, seed)
         if len(draw.golden) < self._least_golden:
             raise NotEvaluableError(f"an ensemble learns from at least {self._least_golden} golden parts, not {len(draw.golden)}")
         if len(draw.golden) > limits.golden_parts:
             raise NotEvaluableError(f"{len(draw.golden)} golden parts are more than the server takes in one Fit ({limits.golden_parts})")
-        return draw
+        return replace(draw, warnings=(*label_warnings(category, digests), *draw.warnings))
 
     def _key(self, category: LabelledCategory, digests: CategoryDigests, model: _Model, draw: Draw, what: tuple[int | None, int]) -> RunKey:
         protocol = self._plan.protocol

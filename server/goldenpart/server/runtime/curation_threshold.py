@@ -10,10 +10,14 @@ import structlog
 from goldenpart.server.errors import NotCalibratedError
 from goldenpart.server.registry.category_name import check_category_name
 from goldenpart.server.registry.store import RevisionSummary, Store
+from goldenpart.server.vision.calibration import Calibration
 from goldenpart.server.vision.manual_threshold import set_by_hand, threshold_warnings
 
 _log = structlog.get_logger(__name__)
-_HELD_BACK = "It is staged, because the revision it was made from is held back by the challenge set; activate it to override the gate."
+_HELD_BACK = (
+    "It is staged, because the revision it was made from is held back by the challenge set; activating it takes override_gate "
+    "(`revisions activate --override-gate`)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +65,14 @@ async def set_threshold(store: Store, plan: ThresholdPlan) -> tuple[RevisionSumm
     activate = not plan.stage_only and not held_back
     made = await asyncio.to_thread(store.derive, plan.category, parent.revision, calibration, activate=activate, etag=plan.etag)
     _log.info("threshold_set", category=plan.category, revision=made.revision, threshold=plan.threshold)
-    return made, (*threshold_warnings(calibration), *((_HELD_BACK,) if held_back and not plan.stage_only else ()))
+    return made, (
+        *threshold_warnings(calibration),
+        *_lost_band(parent.calibration, calibration, parent.revision),
+        *((_HELD_BACK,) if held_back and not plan.stage_only else ()),
+    )
+
+
+def _lost_band(former: Calibration, made: Calibration, revision: str) -> tuple[str, ...]:
+    if former.review_threshold is None or made.review_threshold is not None:
+        return ()
+    return (f"{revision} sent parts that score above {former.review_threshold:.6g} to REVIEW; the new revision has no review band.",)

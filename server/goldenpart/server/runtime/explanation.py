@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from goldenpart.server.runtime.golden_pictures import GoldenPictures
-from goldenpart.server.runtime.inspection import Frame, Inspection, RegionEvidence, Timings
+from goldenpart.server.runtime.inspection import Frame, Inspection, RegionEvidence, Timings, Wanted
 from goldenpart.server.runtime.loaded import LoadedRevision
 from goldenpart.server.runtime.region_evidence import MAX_PICTURES, EvidenceSource
 from goldenpart.server.vision.calibration import Calibration, Judgement
+from goldenpart.server.vision.frame_statistics import FrameStatistics, measure_frame
 from goldenpart.server.vision.heatmap import PNG_SCALE, Heat, draw_heat, encode_heat
 from goldenpart.server.vision.image import Rgb8
 from goldenpart.server.vision.overlay import OverlayCaption, render_overlay
@@ -35,6 +36,7 @@ def explain(
     revision: LoadedRevision,
     image: Rgb8,
     prepared: PreparedImage,
+    statistics: FrameStatistics,
     scored: ScoredImage,
     timings: Timings,
     pictures: GoldenPictures | None = None,
@@ -46,11 +48,13 @@ def explain(
         revision: that judged.
         image: (H, W, 3) uint8, upright.
         prepared: the picture as the backbone saw it.
+        statistics: of its pixels.
         scored: score and patch distances.
         timings: so far.
         pictures: of golden parts; without them explanations have no picture.
     """
-    found = _find(frame, revision, prepared, scored)
+    found = _find(frame.wanted, revision, prepared, scored)
+    found = replace(found, ruling=_unless_doubtful(found.ruling, revision, prepared, statistics, scored.score))
     source = EvidenceSource(revision, image, prepared, scored)
     evidence = [source.gather(region) for region in found.regions]
     compared = evidence
@@ -82,28 +86,22 @@ def explain(
 
 def judge_scored(revision: LoadedRevision, prepared: PreparedImage, scored: ScoredImage) -> Judgement | None:
     """Return the verdict on a picture as an inspection gives it, zones included; None without calibration. Any thread."""
-    calibration, recipe, zones = revision.calibration, revision.detector.recipe, _zones_of(revision)
-    if calibration is None:
+    if revision.calibration is None:
         return None
-    judgement = calibration.judge(scored.score)
-    if zones is None or not zones.judge:
-        return judgement
-    limit = calibration.threshold if calibration.threshold > 0 else 1.0
-    heat = draw_heat(scored.grid, prepared.geometry, recipe.heatmap_sigma_px, limit)
-    regions = find_regions(heat, failed=judgement is Judgement.FAIL, zones=zones)
-    return rule(judgement, scored.score, calibration.threshold, regions).judgement
+    ruling = _unless_doubtful(_find(Wanted(), revision, prepared, scored).ruling, revision, prepared, measure_frame(prepared), scored.score)
+    return revision.calibration.judge(scored.score) if ruling is None else ruling.judgement
 
 
-def _find(frame: Frame, revision: LoadedRevision, prepared: PreparedImage, scored: ScoredImage) -> _Findings:
+def _find(wanted: Wanted, revision: LoadedRevision, prepared: PreparedImage, scored: ScoredImage) -> _Findings:
     """Draw heat and look for regions where somebody wants them or the verdict hangs on them."""
     calibration, recipe = revision.calibration, revision.detector.recipe
     zones = _zones_of(revision)
     judging = zones is not None and zones.judge and calibration is not None
-    if not (frame.wanted.any or judging):
+    if not (wanted.any or judging):
         return _Findings(None, (), None)
     limit = calibration.threshold if calibration is not None and calibration.threshold > 0 else 1.0
     heat = draw_heat(scored.grid, prepared.geometry, recipe.heatmap_sigma_px, limit)
-    shown = frame.wanted.regions or frame.wanted.overlay or frame.wanted.explanation
+    shown = wanted.regions or wanted.overlay or wanted.explanation
     if calibration is None or not (shown or judging):
         return _Findings(heat, (), None)
     judgement = calibration.judge(scored.score)
@@ -111,6 +109,23 @@ def _find(frame: Frame, revision: LoadedRevision, prepared: PreparedImage, score
     regions = find_regions(heat, failed=failed, zones=zones)
     ruling = rule(judgement, scored.score, calibration.threshold, regions) if judging else None
     return _Findings(heat, reported(regions, recipe.region_min_area_px, failed=failed) if shown else (), ruling)
+
+
+def _unless_doubtful(
+    ruling: Ruling | None, revision: LoadedRevision, prepared: PreparedImage, statistics: FrameStatistics, score: float
+) -> Ruling | None:
+    """Return the ruling, or REVIEW in place of a PASS on a picture that cannot be trusted."""
+    if revision.calibration is None:
+        return ruling
+    judgement = revision.calibration.judge(score) if ruling is None else ruling.judgement
+    size = prepared.geometry.width_px, prepared.geometry.height_px
+    if judgement is not Judgement.PASS or not (doubt := revision.picture_gate.doubt(statistics, size)):
+        return ruling
+    return Ruling(
+        Judgement.REVIEW,
+        f"REVIEW although the score {score:.4g} passes: {doubt}. See whether the part is there, the light on, the lens free and the camera "
+        "the right one.",
+    )
 
 
 def _zones_of(revision: LoadedRevision) -> Zones | None:

@@ -29,7 +29,7 @@ class GoldenPictures:
         self._store = store
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, str, int], Rgb8 | None] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, int], Rgb8] = OrderedDict()
 
     def get(self, category: str, revision: str, index: int) -> Rgb8 | None:
         """Return a golden part's upright picture, (H, W, 3) uint8; None, and a line in the log, if it is damaged or gone."""
@@ -39,6 +39,8 @@ class GoldenPictures:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         image = self._read(key)
+        if image is None:
+            return None  # not kept: the file may be restored
         with self._lock:
             self._kept[key] = image
             while len(self._kept) > 1 and self._bytes > self._max_bytes:
@@ -47,7 +49,7 @@ class GoldenPictures:
 
     @property
     def _bytes(self) -> int:
-        return sum(image.nbytes if image is not None else 1 for image in self._kept.values())
+        return sum(image.nbytes for image in self._kept.values())
 
     def _read(self, key: tuple[str, str, int]) -> Rgb8 | None:
         try:

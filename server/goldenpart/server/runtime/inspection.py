@@ -133,7 +133,7 @@ class Inspection:
         nearest: the evidence; None if the detector compares with no single golden part.
         timings: where the time went.
         regions: highest excess first; only if wanted.
-        ruling: of the revision's zones; None if only the score counts.
+        ruling: of the revision's zones, or of its doubts about the picture; None if only the score counts.
         heatmap_png, heatmap_scale: only if wanted.
         overlay_png: only if wanted.
         drift: what a drift watch looks at, each placed among the revision's reference frames.

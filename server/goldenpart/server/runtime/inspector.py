@@ -187,7 +187,7 @@ def _conclude(
         total_s=0.0,
         batch_size=answer.batch_size,
     )
-    inspection = explain(frame, revision, decoded.image, decoded.prepared, answer.scored.scored, timings, pictures)
+    inspection = explain(frame, revision, decoded.image, decoded.prepared, decoded.statistics, answer.scored.scored, timings, pictures)
     drift = revision.drift_scale.place(MeasuredFrame(decoded.statistics, answer.scored.token, inspection.score))
     timed = replace(timings, post_s=time.monotonic() - started)
     return replace(inspection, rescored=answer.scored.rescored, drift=drift, timings=timed)

@@ -18,6 +18,7 @@ from goldenpart.server.vision.detectors.base import Detector
 from goldenpart.server.vision.detectors.catalogue import open_detector
 from goldenpart.server.vision.drift import DriftReference, DriftScale
 from goldenpart.server.vision.mask import InspectionMask
+from goldenpart.server.vision.plausibility import PictureGate
 
 _log = structlog.get_logger(__name__)
 
@@ -35,6 +36,7 @@ class LoadedRevision:
         golden_parts: by golden index.
         drift: reference of the drift watch; None if the revision has none.
         drift_scale: the same, to place frames on.
+        picture_gate: doubts pictures that are unlike all of its reference.
     """
 
     category: str
@@ -46,9 +48,12 @@ class LoadedRevision:
     golden_parts: tuple[GoldenPart, ...]
     drift: DriftReference | None = None
     drift_scale: DriftScale = field(init=False)
+    picture_gate: PictureGate = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "drift_scale", DriftScale(self.drift, self.calibration))  # frozen, and derived from the others
+        # frozen, and derived from the others
+        object.__setattr__(self, "drift_scale", DriftScale(self.drift, self.calibration))
+        object.__setattr__(self, "picture_gate", PictureGate(self.drift, [(part.width_px, part.height_px) for part in self.golden_parts]))
 
 
 class LoadedRevisions:

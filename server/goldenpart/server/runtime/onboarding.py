@@ -24,7 +24,15 @@ from goldenpart.server.runtime.learning import in_slices, left_out, score_waitin
 from goldenpart.server.runtime.loaded import LoadedRevision, LoadedRevisions
 from goldenpart.server.runtime.onboarding_plans import CalibrationPlan, FitPlan
 from goldenpart.server.vision.backbones import Backbone
-from goldenpart.server.vision.calibration import Calibration, CalibrationMethod, Scores, ThresholdRequest, calibrate, calibrate_left_out
+from goldenpart.server.vision.calibration import (
+    Calibration,
+    CalibrationMethod,
+    Scores,
+    ThresholdRequest,
+    calibrate,
+    calibrate_left_out,
+    normals_needed,
+)
 from goldenpart.server.vision.detectors.catalogue import open_builder
 from goldenpart.server.vision.drift import golden_reference, normal_reference
 from goldenpart.server.vision.fitting import Progress, Stage
@@ -69,6 +77,7 @@ class OnboardingResult:
 
 
 Event = Progress | OnboardingResult
+_WIDE_LIMIT = 1.5  # times the highest score
 _CALIBRATE_METHODS = frozenset(CalibrationMethod) - {CalibrationMethod.LEAVE_ONE_OUT, CalibrationMethod.MANUAL}
 _FIT_METHODS = frozenset(CalibrationMethod) - {CalibrationMethod.CONFORMAL, CalibrationMethod.F1_MAX, CalibrationMethod.MANUAL}
 """Leave-one-out scores do not keep the promise of split-conformal, and no golden part is defective."""
@@ -268,4 +277,15 @@ def _calibrate_left_out(scores: Scores, request: ThresholdRequest, peaks: Scores
     except RateNotAttainableError as error:
         error.message += " Leave the method out, and Fit falls back to the tolerance limit."
         raise
-    return calibration, ()
+    return calibration, _limit_warnings(calibration)
+
+
+def _limit_warnings(calibration: Calibration) -> tuple[str, ...]:
+    ratio = calibration.threshold / max(calibration.normal_scores)
+    if calibration.method is not CalibrationMethod.TOLERANCE_LIMIT or ratio < _WIDE_LIMIT:
+        return ()
+    needed = normals_needed(calibration.false_reject_rate)
+    return (
+        f"The threshold is {ratio:.2g} times the highest score of the {len(calibration.normal_scores)} golden parts, to be sure of its "
+        f"rate with so few: defects may pass. Calibrate with {needed} or more good parts that are no golden parts before relying on PASS.",
+    )

@@ -110,7 +110,9 @@ class Zoning:
             self._store.derive_mask, plan.category, base.revision, mask, activate=not plan.stage_only, etag=plan.etag
         )
         _log.info("zones_set", category=plan.category, revision=made.revision, zones=len(plan.zones.zones), refitted=False)
-        yield ZonedRevision(made, refitted=False, warnings=_warn(plan.zones))
+        held = made.gate is not None and made.gate.holds_back and not plan.stage_only
+        reason = (f"The revision stays staged, because {base.revision} is held back by the challenge set.",) if held else ()
+        yield ZonedRevision(made, refitted=False, warnings=(*reason, *_warn(plan.zones)))
 
     async def _refit(self, plan: ZonePlan, base: LoadedRevision, mask: InspectionMask) -> AsyncGenerator[Event]:
         again = GoldenPartsPlan(plan.category, base.revision, None, plan.stage_only, plan.etag, 0)
