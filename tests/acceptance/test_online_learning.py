@@ -77,7 +77,7 @@ def learn(client: Client, category: str, recipe: Recipe, parts: Parts, rates: tu
     assert (report.revision.parent_revision, report.left_out_of_calibration) == (base, ())
     after = Rates.of(client, category, parts)
 
-    bad = client.add_golden_parts(category, parts.challenge_defective[:BAD_UPDATE])
+    bad = client.add_golden_parts(category, parts.defective[:BAD_UPDATE])  # none of them is a challenge frame
     measured = (
         f"{category}: {len(parts.golden)} golden parts, {len(rejected)} false rejects added; before: {before}; after: {after}; "
         f"gate: {report.gate.decision}, {counts(report.gate)}; "
