@@ -154,17 +154,43 @@ def test_the_way_on_the_command_line(run: Run, category: str, pictures: Path) ->
     assert "301.png" in run("golden", "list", category)[1]
     status, out, _ = run("golden", "remove", category, 7)
     assert (status, "PASSED" in out, "escapes" in out) == (0, True, True)
-    status, _, _ = run("golden", "remove", category, "300.png", "--stage")
-    assert status == 0
+    assert run("golden", "remove", category, "300.png", "--stage")[0] == 0
+    _, out, _ = run("golden", "remove", category, "300.png", "--stage", "--false-reject-rate", 0.2, "--review-rate", 0.3, "--json")
+    calibration = json.loads(out)["revision"]["calibration"]
+    assert (calibration["false_reject_rate"], calibration["review_rate"]) == (0.2, 0.3)
+    status, _, err = run("golden", "remove", category, "300.png", "--review-rate", 0.3)
+    assert (status, "--review-rate needs --false-reject-rate" in err) == (2, True)
 
     status, out, err = run("golden", "add", category, pictures / "bad")
-    assert (status, "HELD_BACK" in out) == (1, True)
+    assert (status, "HELD_BACK" in out, " is held back: " in err) == (1, True, True)
     held = json.loads(run("revisions", "list", category, "--json")[1])[0]["revision"]
     assert "HELD_BACK" in run("revisions", "show", category, "--revision", held)[1]
     status, _, err = run("revisions", "activate", category, held)
     assert (status, "[GATE_HELD_BACK]" in err) == (2, True)
+    assert "with --override-gate if you know better, or with --gate once" in err
     assert run("revisions", "activate", category, held, "--gate")[0] == 2
+    status, _, err = run("threshold", category, "--revision", held, "--set", 1e6)
+    assert (status, " is held back: " in err) == (1, True)
     assert run("revisions", "activate", category, held, "--override-gate")[0] == 0
+
+
+def test_every_command_tells_that_the_new_revision_is_held_back(run: Run, category: str, pictures: Path, tmp_path: Path) -> None:
+    for number in range(500, 519):
+        Image.fromarray(draw_defect(SEED, number)).save(tmp_path / f"{number}.png")
+    run("challenge", "add", category, "--good", pictures / "good", "--bad", pictures / "bad")
+    status, out, err = run("calibrate", category, "--normal", tmp_path, "--gate", "--json")
+    made = json.loads(out)["revision"]
+    held, reason = made["revision"], made["gate"]["reason"]
+    assert (status, made["state"], made["gate"]["decision"]) == (1, "STAGED", "HELD_BACK")
+    assert f"warning: {held} is held back: {reason}" in err
+    zones = tmp_path / "zones.json"
+    zones.write_text('{"zones": [{"name": "seal", "kind": "critical", "polygon": [[0, 0], [0.5, 0], [0, 0.5]]}]}')
+    for flags in ((), ("--stage",)):
+        status, out, err = run("zones", "set", category, zones, "--revision", held, "--json", *flags)
+        assert (status, json.loads(out)["revision"]["state"]) == (1, "STAGED")
+        assert err.count(reason) == 1
+    assert run("zones", "set", category, zones)[0] == 0, "the active revision is not held back"
+    assert run("calibrate", category, "--normal", tmp_path)[0] == 0, "nor is what goes through no gate"
 
 
 def test_a_name_that_two_frames_have_needs_its_digest(run: Run, client: Client, category: str, pictures: Path) -> None:

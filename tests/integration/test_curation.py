@@ -117,6 +117,16 @@ def test_frames_that_cannot_be_used_are_left_out_and_told_of(client: Client, cat
         client.suggest_frames(category, pool[:1])
 
 
+def test_frames_that_are_left_out_are_told_by_reason_with_three_examples(client: Client, category: str) -> None:
+    pool = [NamedImage("new", new_light(110)), NamedImage("golden", draw_part(SEED, 0)), NamedImage("torn", b"\xff\xd8\xff no picture")]
+    pool += [NamedImage(f"again-{number}", new_light(110)) for number in range(3)]
+    (warning,) = [warning for warning in client.suggest_frames(category, pool).warnings if "left out" in warning]
+    assert warning.startswith(
+        "5 frames were left out. 4 repeat pixels: 'golden' those of golden part 'golden-0'; 'again-0' those of frame 'new'; "
+        "'again-1' those of frame 'new'; and 1 more. 1 cannot be read: 'torn': "
+    )
+
+
 def test_wrong_requests_are_named(client: Client, category: str) -> None:
     with pytest.raises(InvalidArgument, match="count is 1001; it must be 1 to 1000"):
         client.suggest_frames(category, [new_light(110)], count=1001)

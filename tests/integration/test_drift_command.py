@@ -48,6 +48,27 @@ def test_replays_a_folder(
     [alarm] = [row["alarm"] for row in rows if row["alarm"]]
     assert status == 1
     assert abs(int(alarm["since_frame"].removesuffix(".png")) - DARK_FROM) <= 5
+    assert (rows[0]["reason"], rows[0]["message"]) == (None, "")
+    assert rows[0]["statistics"]["brightness"]["value"] > rows[-1]["statistics"]["brightness"]["value"] > 0
     placed = client.get_revision(CATEGORY)
     assert placed.calibration is not None
     assert rows[0]["evidence"].keys() == rows[-1]["evidence"].keys()
+
+
+def test_a_frame_that_was_not_inspected_is_told_with_its_reason(
+    frames: Path, server_process: ServerProcess, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOLDENPART_SERVER", server_process.address)
+    (frames / "001.png").write_bytes((frames / "001.png").read_bytes()[:-50])
+    (frames / "002.png").unlink()
+    (frames / "002.png").symlink_to("/proc/self/mem")  # a file whose first byte not even root can read
+    status, out, err = run(capsys, "drift", CATEGORY, frames / "00*.png")
+    cells = [line.split("\t") for line in out.splitlines()]
+    assert (status, err.strip()) == (2, "10 frames, 0 alarms, 2 not inspected")
+    assert [len(row) for row in cells] == [5, 6, 6, *[5] * 7]
+    assert cells[1][5].startswith("UNDECODABLE: ")
+    assert cells[2][5] == "INVALID_FRAME: the file cannot be read: Input/output error"
+    _, out, _ = run(capsys, "drift", CATEGORY, frames / "00*.png", "--json")
+    row = json.loads(out.splitlines()[1])
+    assert (row["verdict"], row["reason"], row["statistics"]) == ("NOT_INSPECTED", "UNDECODABLE", None)
+    assert cells[1][5] == f"UNDECODABLE: {' '.join(row['message'].split())}"

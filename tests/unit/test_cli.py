@@ -1,6 +1,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,10 @@ from typer.testing import CliRunner
 
 from goldenpart.client.cli.app import app, main
 from goldenpart.client.cli.fit import make_mask, make_recipe
+from goldenpart.client.cli.inspection_view import JsonLines
 from goldenpart.client.cli.knobs import knobs, polygon
 from goldenpart.client.recipe import Coreset, Metric, Preset, Recipe
+from goldenpart.client.results import Inspection, NotInspectedReason, Verdict
 from goldenpart.v1 import inspection_pb2
 
 __all__ = ["canned"]
@@ -150,6 +154,65 @@ def test_inspect_prints_json_lines(canned: CannedServer, parts: Path, capsys: py
     assert told.err == ""
 
 
+@pytest.mark.parametrize(
+    ("verdict", "reason", "figures"),
+    [
+        (Verdict.PASS, None, [0.25, 0.5, 0.75, 0.9]),
+        (Verdict.NOT_INSPECTED, NotInspectedReason.UNDECODABLE, [None, None, None, None]),
+        (Verdict.NOT_INSPECTED, NotInspectedReason.NOT_CALIBRATED, [0.25, None, None, None]),
+    ],
+)
+def test_figures_that_were_not_found_are_null(
+    capsys: pytest.CaptureFixture[str], verdict: Verdict, reason: NotInspectedReason | None, figures: list[float | None]
+) -> None:
+    JsonLines().add("a.png", Inspection("a", "flange", verdict, "", reason, "", 0.25, 0.5, p_value=0.75, confidence=0.9))
+    row = json.loads(capsys.readouterr().out)
+    assert [row[name] for name in ("score", "threshold", "p_value", "confidence")] == figures
+
+
+def test_a_file_that_cannot_be_read_fails_alone(canned: CannedServer, parts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (parts / "a" / "2.png").symlink_to("/proc/self/mem")  # a file whose first byte not even root can read
+    (parts / "a" / "3.png").symlink_to("nowhere")
+    assert run("inspect", "flange", parts, parts / "a" / "3.png", "--server", canned.address) == 2
+    told = capsys.readouterr()
+    assert [line.split("\t")[1:] for line in told.out.splitlines()] == [
+        ["PASS", "0.25", "0.5", "0"],
+        ["NOT_INSPECTED", "-", "-", "-", "INVALID_FRAME: the file cannot be read: Input/output error"],
+        ["NOT_INSPECTED", "-", "-", "-", "INVALID_FRAME: the file cannot be read: No such file or directory"],
+        ["PASS", "0.25", "0.5", "0"],
+        ["PASS", "0.25", "0.5", "0"],
+    ]
+    assert told.err == "5 inspected: 3 PASS, 2 NOT_INSPECTED\n"
+
+
+@pytest.mark.parametrize("command", [["fit", "flange"], ["drift", "flange"], ["calibrate", "flange", "--normal"]])
+def test_a_link_that_leads_nowhere_is_refused_where_all_files_count(
+    canned: CannedServer, parts: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    (parts / "a" / "3.png").symlink_to("nowhere")
+    assert run(*command, parts, "--server", canned.address) == 2
+    assert capsys.readouterr().err == f"error: {parts / 'a' / '3.png'} is a link that leads nowhere; repair it or remove it\n"
+    assert canned.calls == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["inspect", "flange", "{parts}"], ["inspect", "flange", "{parts}", "--json"], ["categories", "list"]]
+)
+def test_a_broken_pipe_has_a_status_of_its_own(canned: CannedServer, parts: Path, arguments: list[str]) -> None:
+    canned.verdict_of = lambda _: FAIL
+    ours, theirs = os.pipe()
+    os.close(ours)
+    code = "from goldenpart.client.cli import main; main()"
+    command = [sys.executable, "-c", code, *(argument.format(parts=parts) for argument in arguments), "--server", canned.address]
+    try:
+        ended = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(theirs)
+    assert ended.returncode == 141
+    assert "Traceback" not in ended.stderr
+    assert "BrokenPipe" not in ended.stderr
+
+
 def test_overlays_do_not_overwrite_each_other(canned: CannedServer, parts: Path, tmp_path: Path) -> None:
     assert run("inspect", "flange", parts, "--overlay", tmp_path / "out", "--server", canned.address) == 0
     written = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
@@ -210,7 +273,7 @@ def test_nothing_is_deleted_without_a_yes(canned: CannedServer, capsys: pytest.C
         (["inspect", "flange", "nowhere"], "error: nowhere does not exist"),
         (["fit", "flange", "{parts}", "--shots", "9"], "error: 9 shots are wanted but only 3 images were found"),
         (["fit", "flange", "{parts}", "--set", "neighbors=3"], "error: there is no knob 'neighbors'; did you mean neighbours"),
-        (["revisions", "export", "flange", "nowhere/flange.tar"], "error: .*No such file"),
+        (["revisions", "export", "flange", "nowhere/flange.tar"], r"error: nowhere/flange\.tar: No such file or directory\n"),
     ],
 )
 def test_errors_are_one_line_on_stderr(parts: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:

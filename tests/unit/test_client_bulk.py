@@ -84,6 +84,23 @@ def test_other_errors_pass_through(canned: CannedServer) -> None:
         list(inspect_all(client, frames(1)))
 
 
+def test_what_cannot_be_read_has_its_outcome_in_order(canned: CannedServer, tmp_path: Path) -> None:
+    (tmp_path / "part.png").write_bytes(b"jpeg")
+    names = ["vanished.png", "part.png", ".", "part.png", "vanished.png", "vanished.png"]
+    given = [Frame(str(index), "flange", tmp_path / name) for index, name in enumerate(names)]
+    with Client(canned.address) as client:
+        results = list(inspect_all(client, given, report_unreadable=True))
+        with pytest.raises(FileNotFoundError, match=r"vanished\.png"):
+            list(inspect_all(client, given))
+    assert requested(canned) == [1, 1]
+    assert [result.frame_id for result in results] == [str(index) for index in range(6)]
+    assert [result.reason for result in results if result.verdict is not Verdict.PASS] == [NotInspectedReason.INVALID_FRAME] * 4
+    assert (results[0].message, results[2].message) == (
+        "the file cannot be read: No such file or directory",
+        "the file cannot be read: Is a directory",
+    )
+
+
 def test_size_of_a_picture(tmp_path: Path) -> None:
     path = tmp_path / "part.png"
     path.write_bytes(b"12345")

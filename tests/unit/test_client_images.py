@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from goldenpart.client.images import NoImagesError, distinct_names, expand, sample
+from goldenpart.client.images import NoImagesError, distinct_names, expand, images_below, sample
 
 
 @pytest.fixture
@@ -43,6 +43,25 @@ def test_file_is_taken_as_named_and_once(folder: Path) -> None:
 def test_nothing_found_is_told(folder: Path, source: str, message: str) -> None:
     with pytest.raises(NoImagesError, match=message):
         expand([folder / "a.JPG", f"{folder}/{source}"])
+
+
+@pytest.mark.parametrize(("target", "reason"), [("nothing", "leads nowhere"), ("looped.png", "Too many levels of symbolic links")])
+@pytest.mark.parametrize("source", [".", "sub", "sub/*.png", "**/*.png", "sub/looped.png"])
+def test_what_cannot_be_reached_is_refused_or_returned(folder: Path, source: str, target: str, reason: str) -> None:
+    (folder / "sub" / "looped.png").symlink_to(target)
+    (folder / "sub" / "notes.txt").symlink_to("nothing")
+    with pytest.raises(NoImagesError, match=rf"sub/looped\.png .*{reason}"):
+        expand([f"{folder}/{source}"])
+    found = names(expand([f"{folder}/{source}"], unreachable=True), folder)
+    assert "sub/looped.png" in found
+    assert "sub/notes.txt" not in found
+
+
+def test_images_below_refuses_what_cannot_be_reached(folder: Path) -> None:
+    (folder / "sub" / "dangling.png").symlink_to("nothing")
+    with pytest.raises(NoImagesError, match=r"dangling\.png is a link that leads nowhere"):
+        images_below(folder)
+    assert images_below(folder / "empty") == images_below(folder / "nowhere") == ()
 
 
 def test_no_sources_is_told() -> None:

@@ -83,6 +83,16 @@ def test_export_writes_the_whole_file(canned: CannedServer, tmp_path: Path) -> N
     assert (tmp_path / "flange.tar").read_bytes() == canned.archive
 
 
+def test_an_export_that_cannot_be_written_names_the_file_that_was_asked_for(canned: CannedServer, tmp_path: Path) -> None:
+    (tmp_path / "folder.tar").mkdir()
+    with Client(canned.address) as client:
+        for path, error in ((tmp_path / "nowhere" / "flange.tar", FileNotFoundError), (tmp_path / "folder.tar", IsADirectoryError)):
+            with pytest.raises(error) as caught:
+                client.export_revision("flange", path)
+            assert caught.value.filename == str(path)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.tar"]
+
+
 def test_broken_export_leaves_the_old_file(canned: CannedServer, tmp_path: Path) -> None:
     path = tmp_path / "flange.tar"
     path.write_bytes(b"old")

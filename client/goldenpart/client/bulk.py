@@ -3,6 +3,9 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 
@@ -25,6 +28,7 @@ def inspect_all(
     timeout_s: float = INSPECT_TIMEOUT_S,
     patience_s: float = 60.0,
     sleep: Callable[[float], object] = time.sleep,
+    report_unreadable: bool = False,
 ) -> Iterator[Inspection]:
     """Inspect any number of frames with as few calls as the server's limits allow; yield the results in order.
 
@@ -38,17 +42,37 @@ def inspect_all(
         timeout_s: For each call.
         patience_s: Longest time to wait on an overloaded server, for all frames together.
         sleep: Waits so many seconds.
+        report_unreadable: Whether a frame whose file cannot be read is NOT_INSPECTED / INVALID_FRAME, with the system's error as its
+            message, while the others are inspected.
 
     Raises:
         Overloaded: The patience is over.
         GoldenpartError: A call failed otherwise.
-        OSError: An image file cannot be read.
+        OSError: An image file cannot be read, unless that is reported.
     """
     limits = client.server_info().limits
     most = max(1, min(most_frames or limits.batch_frames, limits.frames_per_call, limits.frames_in_server))
     patience = _Patience(patience_s, sleep)
-    for group in batches(frames, frame_bytes, most_items=most, most_bytes=limits.message_bytes - _ENVELOPE_BYTES):
-        yield from _inspect_group(client, group, timeout_s, patience)
+    sources = map(_read, frames) if report_unreadable else frames
+    for group in batches(sources, _bytes, most_items=most, most_bytes=limits.message_bytes - _ENVELOPE_BYTES):
+        for _, same in groupby(group, type):
+            run = tuple(same)
+            yield from (one for one in run if isinstance(one, Inspection))
+            yield from _inspect_group(client, tuple(one for one in run if isinstance(one, Frame)), timeout_s, patience)
+
+
+def _read(frame: Frame) -> Frame | Inspection:
+    """Read a frame's file; one that cannot be read has its outcome already."""
+    if not isinstance(frame.image, Path):
+        return frame
+    try:
+        return replace(frame, image=frame.image.read_bytes())
+    except OSError as error:
+        return _not_inspected(frame, NotInspectedReason.INVALID_FRAME, f"the file cannot be read: {error.strerror or error}")
+
+
+def _bytes(source: Frame | Inspection) -> int:
+    return frame_bytes(source) if isinstance(source, Frame) else 0
 
 
 def frame_bytes(frame: Frame) -> int:
@@ -78,7 +102,7 @@ class _Patience:
 
 
 def _inspect_group(client: Client, group: tuple[Frame, ...], timeout_s: float, patience: _Patience) -> Iterator[Inspection]:
-    waiting = [group]
+    waiting = [group] if group else []
     while waiting:
         frames = waiting.pop()
         try:
@@ -90,7 +114,7 @@ def _inspect_group(client: Client, group: tuple[Frame, ...], timeout_s: float, p
             if error.reason != "MESSAGE_TOO_LARGE":
                 raise
             if len(frames) == 1:
-                yield _too_large(frames[0], error)
+                yield _not_inspected(frames[0], NotInspectedReason.IMAGE_TOO_LARGE, error.message)
             else:
                 waiting += _halves_last_first(frames)
         else:
@@ -102,7 +126,5 @@ def _halves_last_first(frames: tuple[Frame, ...]) -> list[tuple[Frame, ...]]:
     return [half for half in (frames[middle:], frames[:middle]) if half]
 
 
-def _too_large(frame: Frame, error: InvalidArgument) -> Inspection:
-    return Inspection(
-        frame.frame_id, frame.category, Verdict.NOT_INSPECTED, reason=NotInspectedReason.IMAGE_TOO_LARGE, message=error.message
-    )
+def _not_inspected(frame: Frame, reason: NotInspectedReason, message: str) -> Inspection:
+    return Inspection(frame.frame_id, frame.category, Verdict.NOT_INSPECTED, reason=reason, message=message)

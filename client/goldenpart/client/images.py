@@ -13,7 +13,7 @@ class NoImagesError(ValueError):
     """Nothing was found where images were expected."""
 
 
-def expand(sources: Iterable[str | Path]) -> tuple[Path, ...]:
+def expand(sources: Iterable[str | Path], *, unreachable: bool = False) -> tuple[Path, ...]:
     """Find the image files that files, folders and glob patterns mean.
 
     Folders are searched with all their subfolders for the suffixes of :data:`IMAGE_SUFFIXES`, in either case; hidden files and folders
@@ -22,29 +22,31 @@ def expand(sources: Iterable[str | Path]) -> tuple[Path, ...]:
 
     Args:
         sources: Paths or patterns such as ``parts/*.png`` or ``parts/**/*.png``.
+        unreachable: Whether files that are there but cannot be reached, such as links that lead nowhere, are returned too; otherwise they
+            are refused.
 
     Returns:
         At least one file.
 
     Raises:
-        NoImagesError: A source means no file, or there are no sources.
+        NoImagesError: A source means no file or one that cannot be reached, or there are no sources.
     """
     found = dict.fromkeys(path for source in sources for path in _expand_one(source))
     if not found:
         raise NoImagesError("no images were given; name files, folders or patterns")
-    return tuple(found)
+    return tuple(found) if unreachable else _reached(found)
 
 
 def _expand_one(source: str | Path) -> list[Path]:
     path = Path(source)
-    if path.is_file():
+    if _hindrance(path) or path.is_file():
         return [path]
     if path.is_dir():
-        if not (inside := images_below(path)):
+        if not (inside := images_below(path, unreachable=True)):
             raise NoImagesError(f"{path} holds no images; expected files ending in {_suffixes()}")
         return list(inside)
     matches = sorted(Path(match) for match in glob.glob(str(source), recursive=True))  # noqa: PTH207  # the pattern may be absolute, which Path.glob refuses
-    files = [match for match in matches if match.is_file() and match.suffix.lower() in IMAGE_SUFFIXES]
+    files = [match for match in matches if match.suffix.lower() in IMAGE_SUFFIXES and (_hindrance(match) or match.is_file())]
     if files:
         return files
     if glob.has_magic(str(source)):
@@ -52,14 +54,40 @@ def _expand_one(source: str | Path) -> list[Path]:
     raise NoImagesError(f"{source} does not exist")
 
 
-def images_below(folder: Path) -> tuple[Path, ...]:
-    """Return the image files in a folder and all its subfolders by path, hidden ones left out; nothing if it does not exist."""
-    return tuple(sorted(path for path in folder.rglob("*") if _is_image(path, folder)))
+def images_below(folder: Path, *, unreachable: bool = False) -> tuple[Path, ...]:
+    """Return the image files in a folder and all its subfolders by path, hidden ones left out; nothing if it does not exist.
+
+    Raises:
+        NoImagesError: A file cannot be reached; not if ``unreachable`` wants such files as well.
+    """
+    found = sorted(path for path in folder.rglob("*") if _is_image(path, folder))
+    return tuple(found) if unreachable else _reached(found)
 
 
 def _is_image(path: Path, folder: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+    return not hidden and path.suffix.lower() in IMAGE_SUFFIXES and (bool(_hindrance(path)) or path.is_file())
+
+
+def _reached(paths: Iterable[Path]) -> tuple[Path, ...]:
+    found = tuple(paths)
+    for path in found:
+        if hindrance := _hindrance(path):
+            raise NoImagesError(f"{path} {hindrance}; repair it or remove it")
+    return found
+
+
+def _hindrance(path: Path) -> str:
+    """Return why a path that is there cannot be reached; empty if it can be, or if nothing is there."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return "is a link that leads nowhere" if path.is_symlink() else ""
+    except NotADirectoryError:
+        return ""
+    except OSError as error:
+        return f"cannot be reached ({error.strerror})"
+    return ""
 
 
 def _suffixes() -> str:

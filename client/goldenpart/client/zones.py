@@ -56,7 +56,9 @@ class Zones:
     @property
     def overrule(self) -> bool:
         """Whether a verdict may be another one than the score alone gives."""
-        rules = any(zone.kind is ZoneKind.CRITICAL or zone.threshold_factor or zone.minimum_area_px or zone.minimum_area_mm2 for zone in self.zones)
+        rules = any(
+            zone.kind is ZoneKind.CRITICAL or zone.threshold_factor or zone.minimum_area_px or zone.minimum_area_mm2 for zone in self.zones
+        )
         return bool(rules or self.minimum_area_px or self.minimum_area_mm2)
 
 

@@ -31,11 +31,14 @@ from goldenpart.client.errors import GoldenpartError
 from goldenpart.client.images import NoImagesError
 
 ERROR_STATUS = 2
+BROKEN_PIPE_STATUS = 141  # as a shell reports an end by SIGPIPE, which not every system has
+_FLAGS = (("with override_gate", "with --override-gate"), ("or with gate", "or with --gate"))
 
 app = typer.Typer(
     name="goldenpart",
     help="Few-shot visual inspection: show a few golden parts, get PASS or FAIL for every picture.",
-    epilog="Start a server with: goldenpart-server. Give its address with --server or GOLDENPART_SERVER.",
+    epilog="Start a server with: goldenpart-server. Give its address with --server or GOLDENPART_SERVER. "
+    f"Exit status: 0 done, 1 as a command's own help says, 2 an error, {BROKEN_PIPE_STATUS} nobody reads the output any more.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -63,15 +66,39 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: Without the program's name; None takes them from ``sys.argv``.
     """
     try:
+        _run(arguments)
+    except SystemExit as end:
+        if _is_broken_pipe(end):
+            sys.exit(BROKEN_PIPE_STATUS)
+        raise
+    sys.exit(ERROR_STATUS)
+
+
+def _run(arguments: Sequence[str] | None) -> None:
+    """Run a command, which exits; returns after an error that it told."""
+    try:
         with _termination_as_interrupt():
             app(args=arguments, prog_name="goldenpart")
     except GoldenpartError as error:
-        _tell(f"{error} [{error.reason}]")
+        _tell(f"{_with_flags(error)} [{error.reason}]")
     except (NoImagesError, ValueError) as error:
         _tell(str(error))
     except OSError as error:
         _tell(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    sys.exit(ERROR_STATUS)
+
+
+def _with_flags(error: GoldenpartError) -> str:
+    """Return an error's message with the command line's flags where the server names the contract's fields as the way out."""
+    message = str(error)
+    if error.reason == "GATE_HELD_BACK":
+        for field, flag in _FLAGS:
+            message = message.replace(field, flag)
+    return message
+
+
+def _is_broken_pipe(end: SystemExit) -> bool:
+    """Tell whether a command ends because nobody reads its output: typer and rich turn that error into an exit with status 1."""
+    return isinstance(end.__context__, BrokenPipeError)
 
 
 @contextmanager

@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from goldenpart.client.cli.connection import DEFAULT_ADDRESS, JsonOption, ServerOption, TlsOption, connect
+from goldenpart.client.cli.gate_view import exit_if_held_back, warn_of
 from goldenpart.client.cli.onboarding_progress import shown_progress
-from goldenpart.client.cli.output import answer, facts, warn
+from goldenpart.client.cli.output import answer, facts
 from goldenpart.client.cli.revision_facts import revision_facts
 from goldenpart.client.frames import NamedImage
 from goldenpart.client.images import distinct_names, expand
@@ -39,7 +40,10 @@ def calibrate(
     server: ServerOption = DEFAULT_ADDRESS,
     tls_ca: TlsOption = None,
 ) -> None:
-    """Set the threshold from images that are not in the bank: a new revision with the same bank."""
+    """Set the threshold from images that are not in the bank: a new revision with the same bank.
+
+    Exit status 1 if a gate holds the new revision back: with --gate, or because the revision it is made from is held back.
+    """
     normal_paths = expand(normal)
     defective_paths = expand(defective) if defective else ()
     names = distinct_names(dict.fromkeys((*normal_paths, *defective_paths)))
@@ -54,6 +58,6 @@ def calibrate(
             gate=gate,
             on_progress=on_progress,
         )
-    for warning in report.warnings:
-        warn(warning)
+    warn_of(report.warnings, report.revision)
     answer(report, facts(revision_facts(report.revision)), json=json)
+    exit_if_held_back(report.revision)

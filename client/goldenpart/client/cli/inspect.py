@@ -25,7 +25,8 @@ goldenpart inspect flange part.jpg --explain --pictures why/
 
 goldenpart inspect flange shift/ --json | jq -r 'select(.verdict != "PASS") | .path'
 
-Exit status: 0 every part passed, 1 a part is FAIL or REVIEW, 2 an error or a part that was not inspected.
+Exit status: 0 every part passed, 1 a part is FAIL or REVIEW, 2 an error or a part that was not inspected,
+141 nobody reads the output any more (`| head`).
 """
 _FRAME_ID_BYTES = 128
 _STEM_BYTES = 255 - len(".NOT_INSPECTED.png")  # file systems hold names of 255 bytes
@@ -53,9 +54,12 @@ def inspect(
 ) -> None:
     """Inspect pictures and tell PASS, FAIL, REVIEW or NOT_INSPECTED for each one.
 
-    Exit status: 0 every part passed, 1 a part is FAIL or REVIEW, 2 an error or a part that was not inspected.
+    A file that cannot be read is NOT_INSPECTED, and the others are inspected all the same.
+
+    Exit status: 0 every part passed, 1 a part is FAIL or REVIEW, 2 an error or a part that was not inspected, 141 nobody reads the output
+    any more.
     """
-    paths = expand(images)
+    paths = expand(images, unreachable=True)
     for folder in (overlay, pictures):
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +69,7 @@ def inspect(
     frames = (Frame(names[path], category, path, options, revision=revision) for path in paths)
     verdicts: set[Verdict] = set()
     with connect(server, tls_ca) as client, _view(json=json, sentences=explain) as view:
-        for path, inspection in zip(paths, inspect_all(client, frames), strict=True):
+        for path, inspection in zip(paths, inspect_all(client, frames, report_unreadable=True), strict=True):
             view.add(str(path), inspection)
             verdicts.add(inspection.verdict)
             if overlay is not None and inspection.overlay_png is not None:

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from goldenpart.client.cli.output import print_json, table, to_json
-from goldenpart.client.results import Inspection, Verdict
+from goldenpart.client.json_form import JsonValue
+from goldenpart.client.results import Inspection, NotInspectedReason, Verdict
 
 COLOURS: Mapping[Verdict, str] = {
     Verdict.PASS: "green",
@@ -44,13 +45,26 @@ class JsonLines:
 
     def add(self, name: str, inspection: Inspection) -> None:
         """Print one more inspection."""
-        found = to_json(inspection)
-        assert isinstance(found, dict)
-        pictures = ("overlay_png", "heatmap")
-        for region in found["regions"] if isinstance(found["regions"], list) else ():
-            if isinstance(region, dict):
-                del region["side_by_side_png"]
-        print_json({"path": name, **{field: value for field, value in found.items() if field not in pictures}}, indent=None)
+        print_json({"path": name, **_json_fields(inspection)}, indent=None)
+
+
+def _json_fields(inspection: Inspection) -> dict[str, JsonValue]:
+    """Return an inspection's fields without pictures; figures that were not found are null."""
+    found = to_json(inspection)
+    assert isinstance(found, dict)
+    for region in found["regions"] if isinstance(found["regions"], list) else ():
+        if isinstance(region, dict):
+            del region["side_by_side_png"]
+    missing = _missing_figures(inspection)
+    return {name: None if name in missing else value for name, value in found.items() if name not in {"overlay_png", "heatmap"}}
+
+
+def _missing_figures(inspection: Inspection) -> frozenset[str]:
+    if inspection.verdict is not Verdict.NOT_INSPECTED:
+        return frozenset()
+    figures = frozenset({"score", "threshold", "p_value", "confidence"})
+    # without a threshold there is a score all the same
+    return figures - {"score"} if inspection.reason is NotInspectedReason.NOT_CALIBRATED else figures
 
 
 class PlainLines:
@@ -124,9 +138,14 @@ def _table(rows: list[tuple[str, Inspection]] | deque[tuple[str, Inspection]], *
 
 def _cells(inspection: Inspection, *, sentences: bool) -> tuple[str, str, str, str]:
     if inspection.verdict is Verdict.NOT_INSPECTED:
-        return "-", "-", "-", " ".join(f"{inspection.reason}: {inspection.message}".split())
+        return "-", "-", "-", reason_text(inspection)
     remark = _remark(inspection, sentences=sentences)
     return f"{inspection.score:.5g}", f"{inspection.threshold:.5g}", f"{inspection.p_value:.3g}", remark
+
+
+def reason_text(inspection: Inspection) -> str:
+    """Return why a part was not inspected, in one line."""
+    return " ".join(f"{inspection.reason}: {inspection.message}".split())
 
 
 def _remark(inspection: Inspection, *, sentences: bool) -> str:

@@ -11,6 +11,7 @@ from rich.table import Table
 from goldenpart.client.bulk import inspect_all
 from goldenpart.client.challenge import ChallengeFrame
 from goldenpart.client.cli.connection import DEFAULT_ADDRESS, JsonOption, ServerOption, TlsOption, connect
+from goldenpart.client.cli.gate_view import exit_if_held_back, warn_of
 from goldenpart.client.cli.output import print_json, show, table, warn
 from goldenpart.client.client import Client
 from goldenpart.client.costs import Costs
@@ -62,7 +63,7 @@ def threshold(
     """Show what other thresholds would do and cost, and set one.
 
     Rates come from the scores of the calibration and of the reviewed pictures; a reviewed picture that was calibrated on counts twice.
-    Nothing changes without --apply or --set.
+    Nothing changes without --apply or --set. Exit status 1 if the revision they make is held back, as the one it is made from.
     """
     if apply and set_to is not None:
         raise ValueError("--apply and --set both choose the threshold; give one of them")
@@ -84,6 +85,8 @@ def threshold(
     if plot is not None and not json:
         show(f"plot written to {plot}")
     _answer(found, judged, chosen, made, json=json)
+    if made is not None:
+        exit_if_held_back(made.revision)
 
 
 def labelled_scores(client: Client, revision: Revision, good: Iterable[str], bad: Iterable[str], *, challenge: bool) -> LabelledScores:
@@ -133,8 +136,8 @@ def _remarks(client: Client, revision: Revision) -> tuple[str, ...]:
     if not client.get_zones(revision.category, revision=revision.revision).zones.overrule:
         return ()
     return (
-        f"Rates and costs are those of the scores alone. The zones of {revision.revision} change verdicts beyond them: parts fail in a critical "
-        "zone, or pass with defects that are too small there.",
+        f"Rates and costs are those of the scores alone. The zones of {revision.revision} change verdicts beyond them: parts fail in a "
+        "critical zone, or pass with defects that are too small there.",
     )
 
 
@@ -157,8 +160,10 @@ def _chosen(found: WhatIf, set_to: float | None, *, apply: bool) -> float | None
 
 
 def _answer(found: WhatIf, revision: Revision, chosen: float | None, made: CalibrationReport | None, *, json: bool) -> None:
-    for warning in (*found.warnings, *(made.warnings if made else ())):
+    for warning in found.warnings:
         warn(warning)
+    if made is not None:
+        warn_of(made.warnings, made.revision)
     if json:
         plain = {"revision": revision.revision, "costs": found.costs, "current": found.current, "best": found.best}
         plain |= {"normals": len(found.scores.normal), "defectives": len(found.scores.defective), "warnings": found.warnings}

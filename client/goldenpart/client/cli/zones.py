@@ -8,8 +8,9 @@ import typer
 
 from goldenpart.client.cli.categories import CategoryArgument
 from goldenpart.client.cli.connection import DEFAULT_ADDRESS, JsonOption, ServerOption, TlsOption, connect
+from goldenpart.client.cli.gate_view import exit_if_held_back, warn_of
 from goldenpart.client.cli.onboarding_progress import shown_progress
-from goldenpart.client.cli.output import answer, facts, table, warn
+from goldenpart.client.cli.output import answer, facts, table
 from goldenpart.client.cli.revision_facts import revision_facts
 from goldenpart.client.zones import Zone, Zones, read_zones, write_zones
 
@@ -58,17 +59,17 @@ def set_zones(
     server: ServerOption = DEFAULT_ADDRESS,
     tls_ca: TlsOption = None,
 ) -> None:
-    """Make a revision with the zones of a file; all others are replaced."""
+    """Make a revision with the zones of a file; all others are replaced. Exit status 1 if a gate holds the new revision back."""
     try:
         zones = read_zones(json_format.loads(file.read_text(encoding="utf-8")))
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
     with connect(server, tls_ca) as client, shown_progress() as on_progress:
         report = client.set_zones(category, zones, revision=revision, stage_only=stage, on_progress=on_progress)
-    for warning in report.warnings:
-        warn(warning)
+    warn_of(report.warnings, report.revision)
     learned = ("zones", "other places are inspected: fitted again" if report.refitted else "bank and threshold kept")
     answer(report, facts([learned, *revision_facts(report.revision)]), json=json)
+    exit_if_held_back(report.revision)
 
 
 def _area(zones: Zone | Zones) -> str:

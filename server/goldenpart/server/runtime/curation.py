@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,8 @@ from goldenpart.server.vision.scoring import score_patches
 MOST_POOL_FRAMES = 1000
 """Each frame is compared with every other one, so time and memory grow with the square."""
 DEFAULT_COUNT = 10
+_REPEATED, _UNREADABLE = "repeat pixels", "cannot be read"
+_NAMED_FRAMES = 3  # that were left out, for each reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class _PoolIntake:
         self._pool = pool
         self._image_pixels = image_pixels
         self._known = {part.pixel_digest: f"golden part {part.name!r}" for part in revision.golden_parts}
-        self._left_out: list[str] = []
+        self._left_out: dict[str, list[str]] = {}  # frames in words, by reason; reasons in the order in which they came up
         self.received = 0
         self.waiting: list[_Waiting] = []
 
@@ -165,10 +167,10 @@ class _PoolIntake:
         try:
             digest, prepared = await asyncio.get_running_loop().run_in_executor(self._pool, self._prepare, picture)
         except ImageError as error:
-            self._left_out.append(f"{picture.name!r}: {error.message}")
+            self._left_out.setdefault(_UNREADABLE, []).append(f"{picture.name!r}: {error.message.rstrip('.')}")
             return
         if (twin := self._known.get(digest)) is not None:
-            self._left_out.append(f"{picture.name!r} shows the same pixels as {twin}.")
+            self._left_out.setdefault(_REPEATED, []).append(f"{picture.name!r} those of {twin}")
             return
         self._known[digest] = f"frame {picture.name!r}"
         self.waiting.append(_Waiting(picture.name, place, prepared))
@@ -179,19 +181,26 @@ class _PoolIntake:
 
     def check(self, usable: int) -> None:
         if not usable:
-            reason = f" The first: {self._left_out[0]}" if self._left_out else ""
-            raise InvalidArgumentError(f"{self.received} frames came, and none can be ranked.{reason}", field="frame")
+            raise InvalidArgumentError(f"{self.received} frames came, and none can be ranked.{self._reasons()}", field="frame")
 
     def warnings(self) -> tuple[str, ...]:
         if not self._left_out:
             return ()
-        return (f"{len(self._left_out)} frames were left out, for example {self._left_out[0]}",)
+        return (f"{sum(map(len, self._left_out.values()))} frames were left out.{self._reasons()}",)
+
+    def _reasons(self) -> str:
+        return "".join(f" {_group_text(reason, frames)}" for reason, frames in self._left_out.items())
 
     def _prepare(self, picture: NamedPicture) -> tuple[str, PreparedImage]:
         read_size(picture.source, self._image_pixels)
         image = decode(picture.source)
         revision = self._revision
         return pixel_digest(image), prepare(image, revision.detector.recipe, revision.backbone.patch_size, revision.mask)
+
+
+def _group_text(reason: str, frames: Sequence[str]) -> str:
+    more = len(frames) - _NAMED_FRAMES
+    return f"{len(frames)} {reason}: {'; '.join(frames[:_NAMED_FRAMES])}{f'; and {more} more' if more > 0 else ''}."
 
 
 def _bank_of(revision: LoadedRevision) -> Bank:
