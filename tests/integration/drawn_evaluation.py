@@ -70,7 +70,7 @@ def _run(folder: Path, category: str, number: int, shots: int, seed: int, *, mas
         bank_vectors=2000,
         image=image_figures(images, bootstrap=100),
         pixel=_pixels(random, images) if masks else None,
-        latency=latency([Timings(0.004, 0.003, 0.03, 0.008, 0.005, total) for total in random.gamma(20, 0.0025, GOOD)], 1.5),
+        latency=latency([Timings(0.004, 0.003, 0.03, 0.008, 0.005, total) for total in random.gamma(20, 0.0025, GOOD)], 1.5, 2),
         fit_s=0.5 * shots,
         calibrate_s=1.0,
         images=tuple(images),

@@ -152,8 +152,12 @@ def test_the_command_measures_and_writes(
         ("stripes", "4", "2", "0"),
         ("stripes", "all (30)", "1", "0"),
     ]
-    assert (report / "report.html").read_text().count("<svg") > 10
+    page = (report / "report.html").read_text()
+    assert page.count("<svg") > 10
     markdown = (report / "summary.md").read_text()
+    partly = "stripes, 4, all (30) shots: no mask marks the defect in 1 of 4 defective test images"
+    assert (err.count(partly), markdown.count(partly), page.count(partly)) == (1, 1, 1)
+    assert page.count("mask marks the defect") == 1
     assert [word for word in ("AUPIMO", "6 good + 4 defective", "LEAVE_ONE_OUT (from Fit)", "cores") if word not in markdown] == []
     assert leftovers(client) == []
 
@@ -161,6 +165,31 @@ def test_the_command_measures_and_writes(
     assert status == 0
     assert err.count("(finished before)") == 3
     assert "image AUROC" in out
+
+
+def test_broken_and_contradictory_images_are_warned_of_everywhere(
+    server_process: ServerProcess, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doubtful, report = tmp_path / "stripes", tmp_path / "report"
+    shutil.copytree(dataset, doubtful)
+    Image.fromarray(draw_part(SEED, 300)).save(doubtful / "whole.jpg")
+    (doubtful / "test" / "good" / "300.jpg").write_bytes((doubtful / "whole.jpg").read_bytes()[:-60])
+    shutil.copy(doubtful / "test" / "blot" / "203.png", doubtful / "test" / "good" / "203.png")
+    for mask in (doubtful / "ground_truth" / "blot").iterdir():
+        mask.rename(mask.with_suffix(".PNG"))
+    options = (doubtful, "--shots", "4", "--report", report, "--bootstrap", "0", *TINY, "--server", server_process.address)
+    status, out, err = command(capsys, *options)
+    assert (status, "AUPRO" in out) == (0, True), err
+    warnings = (
+        "stripes, 4 shots: 1 of 12 test images was not inspected and counted in no figure: test/good/300.jpg (UNDECODABLE)",
+        "stripes, 4 shots: the same pixels are labelled good and defective, 1 pair: test/good/203.png = test/blot/203.png",
+    )
+    for text in (err, (report / "summary.md").read_text(), html.unescape((report / "report.html").read_text())):
+        assert [text.count(warning) for warning in warnings] == [1, 1]
+    with (report / "images.csv").open(newline="") as file:
+        (row,) = [row for row in csv.DictReader(file) if row["path"] == "test/good/300.jpg"]
+    assert (row["verdict"], row["reason"]) == ("NOT_INSPECTED", "UNDECODABLE")
+    assert (row["score"], row["threshold"], row["p_value"]) == ("", "", "")
 
 
 def check_run(run: dict[str, Any]) -> None:

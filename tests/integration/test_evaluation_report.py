@@ -123,6 +123,7 @@ def test_the_page_says_what_the_results_say(browser: Browser, page: Path, evalua
         "2026-11-23",
         "n = 40 good and 36 defective",
         "2 training images repeat",
+        "p50 ms with 2 calls in flight, mean wait 4.0 ms",
     )
     assert [fact for fact in facts if fact not in text] == []
     point = run.image.operating_point

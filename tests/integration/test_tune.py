@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tiny_category import draw_defect, draw_part, golden_parts
 
 from goldenpart.client import AsyncClient, Client, Frame, InspectOptions, NamedImage, Recipe
 from goldenpart.client.cli import main
+from goldenpart.client.cli.tune import check_targets
 from goldenpart.client.demo.process import ServerProcess
 from goldenpart.client.evaluation.datasets import LabelledImage
 from goldenpart.client.evaluation.protocol import Draw
@@ -111,6 +113,58 @@ def test_the_command_searches_proves_and_writes_a_recipe_that_fit_takes(
     assert {name: fitted[name] for name in ("resolution_px", "coreset_vectors")} == {"resolution_px": 64, "coreset_vectors": 300}
     client.delete_category("tuned")
     assert leftovers(client) == []
+
+
+def test_a_broken_test_image_is_left_out_and_named(
+    server_process: ServerProcess, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "flange"
+    shutil.copytree(dataset, folder)
+    whole = tmp_path / "whole.jpg"
+    Image.fromarray(draw_part(3, 100)).save(whole)
+    broken = folder / "test" / "good" / "broken.jpg"
+    broken.write_bytes(whole.read_bytes()[:-60])
+    options = ("--shots", "4", "--budget", "2", "--validation-share", "0.2", *FIXED, "--server", server_process.address, "--json")
+    status, out, err = command(capsys, "tune", folder, *options)
+    assert status == 0, err
+    found = json.loads(out)
+    warning = "1 image cannot be decoded and was left out: test/good/broken.jpg"
+    assert found["warnings"] == [warning]
+    assert f"warning: {warning}" in err
+    assert sum(found["validation"]) + found["held_out"]["good"] + found["held_out"]["defective"] == 24
+
+
+@pytest.mark.parametrize("option", ["--report", "--write"])
+def test_what_cannot_be_written_is_told_before_the_search(
+    server_process: ServerProcess, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    target = tmp_path / "file" / "new"
+    status, out, err = command(capsys, "tune", dataset, "--budget", "2", *FIXED, "--server", server_process.address, option, target)
+    assert (status, out) == (2, "")
+    assert str(tmp_path / "file") in err
+    assert "rung" not in err
+
+
+def test_the_answer_is_printed_also_where_the_disk_is_full(
+    server_process: ServerProcess, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, report = tmp_path / "recipe.json", tmp_path / "report"
+    recipe.symlink_to("/dev/full")
+    options = ("--shots", "4", "--budget", "2", *FIXED, "--server", server_process.address, "--write", recipe, "--report", report)
+    status, out, err = command(capsys, "tune", dataset, *options)
+    assert (status, "No space left on device" in err) == (2, True)
+    assert "Keep the preset" in out or "Use " in out
+    assert list(report.iterdir()) == [], "trying whether it can be written leaves nothing behind"
+
+
+def test_targets_that_are_there_stay_as_they_are(tmp_path: Path) -> None:
+    report, recipe = tmp_path / "made" / "report", tmp_path / "recipe.json"
+    recipe.write_text("{}")
+    check_targets(report, recipe)
+    assert recipe.read_text() == "{}"
+    assert list(report.iterdir()) == []
+    check_targets(None, None)
 
 
 def check_tuning(found: dict[str, Any]) -> None:

@@ -48,6 +48,19 @@ def test_mvtec_ad(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "mask", ["ground_truth/bad/1_mask.PNG", "ground_truth/bad/1_Mask.png", "ground_truth/bad/1.PNG", "test/bad/gt/1.PNG"]
+)
+def test_masks_are_found_whatever_the_case_of_their_names(tmp_path: Path, mask: str) -> None:
+    folder = mvtec(tmp_path / "bottle")
+    draw(folder / mask, 255)
+    (category,) = open_dataset(folder)
+    assert found(category)["test"] == ["test/bad/0.png bad []", f"test/bad/1.png bad ['{mask}']", "test/good/0.png good []"]
+    draw(folder / "ground_truth" / "bad" / "1_mask.png", 255)
+    (category,) = open_dataset(folder)
+    assert found(category)["test"][1] == "test/bad/1.png bad ['ground_truth/bad/1_mask.png']", "the name that is expected comes first"
+
+
 def test_mvtec_ad_2(tmp_path: Path) -> None:
     folder = mvtec(tmp_path / "can", "test_public")
     draw(folder / "validation/good/7.png")
@@ -192,6 +205,11 @@ def test_digests_tell_pixels_and_files(tmp_path: Path) -> None:
     assert len(read) == len(category.images)
     assert digests.pixels["train/good/0.png"] == digests.pixels["test/good/0.bmp"]
     assert len({digests.pixels[f"test/bad/{number}.png"] for number in range(3)}) == 3
+    assert digests.undecodable == ("test/bad/2.png",)
+
+    whole = draw(tmp_path / "whole.jpg", 90, (200, 200)).read_bytes()
+    (folder / "test/bad/3.jpg").write_bytes(whole[:-60])
+    assert digest_category(open_dataset(folder)[0]).undecodable == ("test/bad/2.png", "test/bad/3.jpg"), "it can be opened, not decoded"
 
     assert digest_category(category).dataset == digests.dataset
     draw(folder / "train/good/1.png", 9)

@@ -1,21 +1,26 @@
 """Runs as files, summaries, tables and options: what is written is read back, and figures are put together rightly."""
 
 import dataclasses
+import io
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from goldenpart.client.cli.evaluate import read_seeds, read_shots
+from goldenpart.client.cli.evaluation_view import summary_view
 from goldenpart.client.evaluation.errors import EvaluationError
 from goldenpart.client.evaluation.figures import CalibrationFacts, CurvePoint, ImageValue, PixelFigures
 from goldenpart.client.evaluation.image_figures import image_figures, latency
 from goldenpart.client.evaluation.json_records import digest_of, from_json
 from goldenpart.client.evaluation.recipes import make_recipe
-from goldenpart.client.evaluation.results import ImageOutcome, Leak, Run, RunKey
+from goldenpart.client.evaluation.results import FORMAT_VERSION, Evaluation, ImageOutcome, Leak, Machine, Run, RunKey
 from goldenpart.client.evaluation.run_files import RunFiles
 from goldenpart.client.evaluation.summary import run_figures, summarise
+from goldenpart.client.evaluation.tables import TITLES, image_rows
 from goldenpart.client.json_form import to_json
 from goldenpart.client.recipe import Metric, Preset, Recipe
 from goldenpart.client.results import NotInspectedReason, Timings, Verdict
@@ -53,7 +58,7 @@ def make_run(category: str = "part", shots: int = 4, seed: int = 0, *, f1_shift:
         bank_vectors=10,
         image=image_figures(images, bootstrap=50),
         pixel=pixel,
-        latency=latency([Timings(0.1, 0.2, 0.3, 0.4, 0.5, 1.5, 2)], 3.0),
+        latency=latency([Timings(0.1, 0.2, 0.3, 0.4, 0.5, 1.5, 2)], 3.0, 2),
         fit_s=1.0,
         calibrate_s=0.5,
         images=images,
@@ -89,7 +94,7 @@ def test_figures_that_cannot_be_had_are_none() -> None:
     assert bad.operating_point is not None
     assert (bad.operating_point.false_reject_rate, bad.operating_point.false_reject_interval) == (None, None)
     assert bad.defect_types[0].auroc is None
-    assert latency([], 1.0) is None
+    assert latency([], 1.0, 2) is None
 
 
 def test_a_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
@@ -116,6 +121,33 @@ def test_a_run_whose_thumbnails_are_gone_is_measured_again(tmp_path: Path) -> No
     (tmp_path / thumbnail).parent.mkdir(parents=True)
     (tmp_path / thumbnail).write_bytes(b"")
     assert files.find(run.key) == run
+
+
+def test_an_image_that_was_not_inspected_has_no_score_in_the_table() -> None:
+    rows = {row[3]: row for row in image_rows(make_run())}
+    assert rows["g3"][4:12] == ("good", "good", "", "", "NOT_INSPECTED", "UNDECODABLE", "", 0.02)
+    assert rows["g0"][4:12] == ("good", "good", 0.1, 0.5, "PASS", "", 0.1, 0.02)
+
+
+def make_evaluation(runs: Sequence[Run]) -> Evaluation:
+    machine = Machine("a processor", 2, "Linux", "cpu", "0.1.0", ())
+    when = runs[0].finish_time
+    return Evaluation(FORMAT_VERSION, "goldenpart evaluate x", "x", machine, when, when, False, tuple(runs), summarise(runs), ())
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("categories", [("part", "flange"), ("part",)])
+def test_no_head_and_no_figure_of_the_summary_is_broken(width: int, categories: tuple[str, ...]) -> None:
+    found = make_evaluation([make_run(category, shots, seed) for category in categories for shots in (1, 4, 16, 32, 50) for seed in (0, 1)])
+    stream = io.StringIO()
+    Console(file=stream, width=width, highlight=False).print(summary_view(found))
+    lines = stream.getvalue().splitlines()
+    heads = [line for line in lines if line.startswith(" category ")]
+    shown = [title for line in heads for title in line.split("   ") if title.strip()]
+    assert [title.strip() for title in shown if title.strip() in TITLES.values()] == list(TITLES.values()), "each once, in one piece"
+    rows = [line for line in lines if line.startswith((" part ", " flange ", " mean "))]
+    assert len(rows) == len(heads) * len(found.summary), "a row in one line"
+    assert all(len(line) <= width for line in lines)
 
 
 def test_digests_do_not_depend_on_order() -> None:

@@ -9,13 +9,14 @@ import typer
 
 from goldenpart.client.channel import DEFAULT_ADDRESS
 from goldenpart.client.cli.connection import JsonOption, TlsOption
-from goldenpart.client.cli.evaluation_view import shown_evaluation, summary_table
+from goldenpart.client.cli.evaluation_view import shown_evaluation, summary_view
 from goldenpart.client.cli.output import answer, warn
 from goldenpart.client.evaluation.errors import EvaluationError, MissingExtraError
 from goldenpart.client.evaluation.protocol import CALIBRATION_IMAGES, Protocol
 from goldenpart.client.evaluation.recipes import make_recipe
 from goldenpart.client.evaluation.results import Evaluation
 from goldenpart.client.evaluation.run_files import read_results
+from goldenpart.client.evaluation.run_warnings import told_warnings
 from goldenpart.client.evaluation.server import evaluation_server
 from goldenpart.client.evaluation.tables import LEAK_WARNING, write_tables
 from goldenpart.client.recipe import Preset
@@ -136,13 +137,9 @@ def evaluate(
 def _tell(found: Evaluation, *, json: bool) -> None:
     if found.leaks:
         warn(LEAK_WARNING)
-    told: dict[str, list[str]] = {}
-    for run in found.runs:
-        for warning in run.warnings:
-            told.setdefault(warning, []).append(f"{run.key.category}, {run.shots_text} shots")
-    for warning, places in told.items():
-        warn(f"{'; '.join(dict.fromkeys(places))}: {warning}")
-    answer(found, summary_table(found), json=json)
+    for warning in told_warnings(found.runs):
+        warn(warning)
+    answer(found, summary_view(found), json=json)
 
 
 def read_shots(text: str) -> tuple[int | None, ...]:

@@ -1,19 +1,23 @@
 """Shows how far an evaluation is, on stderr: bars for people, a line per run for logs."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from goldenpart.client.cli.output import table
-from goldenpart.client.evaluation.results import Evaluation, Run, RunKey
+from goldenpart.client.evaluation.results import Evaluation, Run, RunKey, SummaryRow
 from goldenpart.client.evaluation.tables import LEAK_WARNING, TITLES, seeds_of, shots_text, shown_figures, spread_text
 from goldenpart.client.revisions import OnboardingStage
 from goldenpart.client.revisions import Progress as OnboardingProgress
 
+_MOST_COLUMNS = 4
+_ANY_WIDTH = 10_000
 _STAGES = {
     OnboardingStage.RECEIVING: "sending images",
     OnboardingStage.EMBEDDING: "reading with the backbone",
@@ -97,20 +101,47 @@ def run_line(run: Run, *, found: bool) -> str:
     return " ".join([*words, "(finished before)"] if found else words)
 
 
-def summary_table(evaluation: Evaluation) -> Table:
-    """Return the summary as people like to see it: a row per figure where there are many of them."""
+def summary_view(evaluation: Evaluation) -> Group:
+    """Return the summary as people like to see it: a row per figure where there are few columns, else as many tables as it takes."""
     names = shown_figures(evaluation.summary)
     heads = [f"{row.category} {shots_text(row)}" for row in evaluation.summary]
-    if len(heads) <= 4:
-        made = table("figure", *heads, right=heads)
-        for name in names:
-            made.add_row(TITLES[name], *(spread_text(name, row.figures.get(name)) for row in evaluation.summary))
-    else:
+    leak = [Text(LEAK_WARNING, "italic")] if evaluation.leaks else []
+    if len(heads) > _MOST_COLUMNS:
+        return Group(*leak, _Tables(evaluation.summary, names))
+    made = table("figure", *heads, right=heads)
+    for name in names:
+        made.add_row(TITLES[name], *(spread_text(name, row.figures.get(name)) for row in evaluation.summary))
+    return Group(*leak, made)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """A row per category and shots, in as many tables one below the other as it takes to break no head and no figure.
+
+    Attributes:
+        rows: Of the summary.
+        names: Of the figures.
+    """
+
+    rows: Sequence[SummaryRow]
+    names: Sequence[str]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Give the tables; called by rich."""
+        shown: list[str] = []
+        for name in self.names:
+            if shown and console.measure(self._table([*shown, name]), options=options.update(width=_ANY_WIDTH)).maximum > options.max_width:
+                yield self._table(shown)
+                shown = []
+            shown.append(name)
+        yield self._table(shown)
+
+    def _table(self, names: Sequence[str]) -> Table:
         titles = [TITLES[name] for name in names]
         made = table("category", "shots", "seeds", *titles, right=("shots", "seeds", *titles))
-        for row in evaluation.summary:
+        for column in made.columns[1:]:
+            column.no_wrap = True
+        for row in self.rows:
             cells = (spread_text(name, row.figures.get(name)) for name in names)
             made.add_row(row.category, shots_text(row), str(seeds_of(row)), *cells)
-    if evaluation.leaks:
-        made.title = LEAK_WARNING
-    return made
+        return made

@@ -19,6 +19,7 @@ from goldenpart.client.recipe import Preset
 from goldenpart.client.tuning.results import Tuning
 from goldenpart.client.tuning.setting import recipe_knobs
 
+JSON_NAME, PAGE_NAME = "tuning.json", "tuning.html"
 EXAMPLES = """Examples:
 
 goldenpart tune mvtec --category bottle --report reports/tune-bottle --write bottle.json
@@ -85,15 +86,35 @@ def tune(
         calls_in_flight=calls,
         command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     )
+    check_targets(report, write)
     with shown_tuning() as view, evaluation_server(server, tls_ca, view.warned) as client:
         found = runner.tune(client, plan, view)
-    if report is not None:
-        write_report(report, found)
-    if write is not None:
-        write_recipe(write, found)
     if found.out_of_time:
         warn("the time was up before all settings had been measured; give more --seconds")
-    answer(found, tuning_view(found), json=json)
+    answer(found, tuning_view(found), json=json)  # before the files, so that a full disk does not take it along
+    if write is not None:
+        write_recipe(write, found)
+    if report is not None:
+        write_report(report, found)
+
+
+def check_targets(report: Path | None, write: Path | None) -> None:
+    """Make the folders of what is to be written, and try whether it can be; files that are there stay as they are.
+
+    Args:
+        report: Folder of the report.
+        write: File of the recipe.
+
+    Raises:
+        OSError: Something cannot be written.
+    """
+    files = [report / name for name in (JSON_NAME, PAGE_NAME)] if report is not None else []
+    for file in [*files, write] if write is not None else files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        existed = file.exists()
+        file.open("ab").close()
+        if not existed:
+            file.unlink()
 
 
 def write_recipe(path: Path, found: Tuning) -> None:
@@ -108,5 +129,5 @@ def write_report(folder: Path, found: Tuning) -> None:
     from goldenpart.client.report.tuning_page import write_tuning  # noqa: PLC0415  # Jinja is slow to import
 
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "tuning.json").write_text(json_format.dumps(to_json(found), indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
-    write_tuning(folder / "tuning.html", found)
+    (folder / JSON_NAME).write_text(json_format.dumps(to_json(found), indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
+    write_tuning(folder / PAGE_NAME, found)

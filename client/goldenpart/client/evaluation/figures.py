@@ -191,6 +191,7 @@ class Latency:
         search_s: Mean search.
         post_s: Mean score, heat map and regions.
         wall_s: From the first frame sent to the last answer, at the client.
+        calls_in_flight: Inspect calls at once, which make most of the queue; None in results that do not say it.
     """
 
     frames: int
@@ -202,6 +203,7 @@ class Latency:
     search_s: float
     post_s: float
     wall_s: float
+    calls_in_flight: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,12 +64,13 @@ def operating_point(good: Sequence[ImageOutcome], defective: Sequence[ImageOutco
     )
 
 
-def latency(timings: Sequence[Timings], wall_s: float) -> Latency | None:
+def latency(timings: Sequence[Timings], wall_s: float, calls_in_flight: int) -> Latency | None:
     """Summarise the times of the frames that were inspected; None without any.
 
     Args:
         timings: One per frame.
         wall_s: From the first frame sent to the last answer.
+        calls_in_flight: Inspect calls at once.
     """
     if not timings:
         return None
@@ -77,7 +78,7 @@ def latency(timings: Sequence[Timings], wall_s: float) -> Latency | None:
     stages = np.array([(one.queue_s, one.decode_s, one.backbone_s, one.search_s, one.post_s) for one in timings]).mean(axis=0)
     p50, p99 = np.percentile(totals, [50, 99])
     queue, decode, backbone, search, post = (float(stage) for stage in stages)
-    return Latency(len(timings), float(p50), float(p99), queue, decode, backbone, search, post, wall_s)
+    return Latency(len(timings), float(p50), float(p99), queue, decode, backbone, search, post, wall_s, calls_in_flight)
 
 
 def _fails(images: Sequence[ImageOutcome]) -> int:

@@ -33,13 +33,17 @@ def read_steps(heatmap: Heatmap) -> npt.NDArray[np.uint16]:
 
 
 class PixelRecorder:
-    """Takes the heat maps of a run one by one and forgets them. Not for several threads at once."""
+    """Takes the heat maps of a run one by one and forgets them. Not for several threads at once.
+
+    Attributes:
+        left_out: Defective images so far without a mask that marks something.
+    """
 
     def __init__(self) -> None:
         self._tally = PixelTally()
         self._scale: float | None = None
         self._images = 0
-        self._left_out = 0
+        self.left_out = 0
         self._marked: list[str] = []
 
     def add(self, image: LabelledImage, heatmap: Heatmap, steps: npt.NDArray[np.uint16]) -> None:
@@ -59,7 +63,7 @@ class PixelRecorder:
         rows, columns = steps.shape
         mask = read_mask(image.masks, columns, rows)
         if not mask.any():
-            self._left_out += 1
+            self.left_out += 1
             return
         self._tally.add_defective(steps, mask)
         self._images += 1
@@ -74,7 +78,7 @@ class PixelRecorder:
         values = tuple(ImageValue(name, value) for name, value in zip(self._marked, found.aupimo, strict=bool(found.aupimo)))
         return PixelFigures(
             images=self._images,
-            left_out=self._left_out,
+            left_out=self.left_out,
             defective_share=found.defective_share,
             saturated_share=found.saturated_share,
             auroc=found.auroc,

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from goldenpart.client.evaluation.results import FIGURE_NAMES, Evaluation, Run, Spread, SummaryRow
+from goldenpart.client.evaluation.run_warnings import told_warnings
 from goldenpart.client.json_form import to_json
+from goldenpart.client.results import Verdict
 
 LEAK_WARNING = "LEAK: test images were learned from or calibrated with (--allow-leak). These figures prove nothing."
 TITLES = {
@@ -55,18 +57,22 @@ def write_tables(folder: Path, evaluation: Evaluation) -> None:
 
 
 def image_rows(run: Run) -> Iterable[tuple[object, ...]]:
-    """Yield a row per test image; the last column names what was seen of it, if anything."""
+    """Yield a row per test image; the last column names what was seen of it, if anything.
+
+    Score, threshold and p-value are empty where an image was not inspected.
+    """
     leaks = {leak.test: leak.role for leak in run.leaks}
     for image in run.images:
         label = "defective" if image.defective else "good"
         what = (run.key.category, run.shots_text, run.key.seed, image.path, label, image.defect_type)
+        inspected = image.verdict is not Verdict.NOT_INSPECTED
         yield (
             *what,
-            image.score,
-            image.threshold,
+            image.score if inspected else "",
+            image.threshold if inspected else "",
             image.verdict,
             image.reason or "",
-            image.p_value,
+            image.p_value if inspected else "",
             image.seconds,
             leaks.get(image.path, ""),
         )
@@ -158,8 +164,7 @@ def _run_lines(evaluation: Evaluation) -> list[str]:
                 )
             )
         )
-    notes = dict.fromkeys(f"- {run.key.category}, {run.shots_text} shots: {warning}" for run in evaluation.runs for warning in run.warnings)
-    return [*lines, "", *notes]
+    return [*lines, "", *(f"- {warning}" for warning in told_warnings(evaluation.runs))]
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ from goldenpart.client.evaluation.pixel_figures import PixelRecorder, read_steps
 from goldenpart.client.evaluation.protocol import Draw
 from goldenpart.client.evaluation.results import ImageOutcome, Run, RunKey
 from goldenpart.client.evaluation.run_files import RunFiles
+from goldenpart.client.evaluation.run_warnings import mask_warnings, not_inspected_warnings
 from goldenpart.client.evaluation.throwaway import throwaway_category
 from goldenpart.client.evaluation.wrong_images import MOST_EXPLAINED, false_rejects, misses
 from goldenpart.client.frames import Frame, InspectOptions, NamedImage
@@ -113,12 +114,18 @@ class Trial:
             bank_vectors=revision.bank_vectors,
             image=image_figures(images, bootstrap=self.bootstrap),
             pixel=recorder.figures(),
-            latency=None if self.reuse_features else latency(timings, wall_s),
+            latency=None if self.reuse_features else latency(timings, wall_s, self.calls_in_flight),
             fit_s=fit_s,
             calibrate_s=calibrate_s,
             images=images,
             leaks=self.draw.leaks,
-            warnings=(*self.draw.warnings, *warnings, *more_warnings),
+            warnings=(
+                *self.draw.warnings,
+                *warnings,
+                *more_warnings,
+                *not_inspected_warnings(images),
+                *mask_warnings(self.category, recorder.left_out),
+            ),
             finish_time=datetime.now(UTC),
         )
 

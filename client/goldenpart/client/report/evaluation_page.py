@@ -7,12 +7,23 @@ from pathlib import Path
 from goldenpart.client.evaluation.errors import EvaluationError
 from goldenpart.client.evaluation.figures import Confusion
 from goldenpart.client.evaluation.results import Evaluation, Run, SummaryRow
+from goldenpart.client.evaluation.run_warnings import told_warnings
 from goldenpart.client.evaluation.tables import LEAK_WARNING, TITLES, shots_text, spread_text
 from goldenpart.client.evaluation.wrong_images import MOST_EXPLAINED, false_rejects, misses
 from goldenpart.client.report.charts import Chart
 from goldenpart.client.report.evaluation_curves import precision_recall_chart, pro_chart, roc_chart, shots_charts
 from goldenpart.client.report.evaluation_pictures import SHOWN_FROM, WrongImage, wrong_images
-from goldenpart.client.report.evaluation_rows import IMAGE_FIGURES, PIXEL_FIGURES, TypeRow, shots_word, summary_table, time_rows, type_rows
+from goldenpart.client.report.evaluation_rows import (
+    IMAGE_FIGURES,
+    PIXEL_FIGURES,
+    TypeRow,
+    runs_of,
+    shots_word,
+    summary_table,
+    time_rows,
+    time_title,
+    type_rows,
+)
 from goldenpart.client.report.evaluation_verdicts import false_reject_chart, histogram
 from goldenpart.client.report.page import page_environment
 from goldenpart.client.report.recipe_rows import recipe_rows
@@ -100,9 +111,7 @@ def write_evaluation_report(folder: Path, evaluation: Evaluation, *, results: Pa
             times=time_rows(evaluation),
             digests=_digests(evaluation.runs),
             recipes=_recipes(evaluation.runs),
-            warnings=tuple(
-                dict.fromkeys((run.key.category, shots_word(run), warning) for run in evaluation.runs for warning in run.warnings)
-            ),
+            warnings=told_warnings(evaluation.runs),
             shots_word=shots_word,
             shown_from=SHOWN_FROM,
         )
@@ -127,7 +136,8 @@ def headline(evaluation: Evaluation) -> Headline:
     several = len({run.key.category for run in evaluation.runs}) > 1
     shots = "all golden parts" if row.all_golden else f"{shots_text(row)} golden part{'' if row.shots == 1 else 's'}"
     title = f"{'Mean of the categories' if several and row.category == 'mean' else row.category}, {shots}"
-    figures = tuple((spread_text(name, row.figures[name]), TITLES[name]) for name in _HEADLINE if name in row.figures)
+    titles = {**TITLES, "p50_s": time_title(runs_of(evaluation, row))} if "p50_s" in row.figures else TITLES
+    figures = tuple((spread_text(name, row.figures[name]), titles[name]) for name in _HEADLINE if name in row.figures)
     return Headline(title, figures)
 
 

@@ -186,6 +186,14 @@ def time_rows(evaluation: Evaluation) -> tuple[TimeRow, ...]:
     return tuple(row for row in rows if row is not None)
 
 
+def time_title(runs: Sequence[Run]) -> str:
+    """Return what to call the median time of runs with a latency: most of it may be the queue that the evaluation itself makes."""
+    times = [run.latency for run in runs if run.latency is not None]
+    calls = sorted({one.calls_in_flight for one in times if one.calls_in_flight is not None})
+    load = f" with {' or '.join(map(str, calls))} {'call' if calls == [1] else 'calls'} in flight" if calls else ""
+    return f"{TITLES['p50_s']}{load}, mean wait {1000 * float(np.mean([one.queue_s for one in times])):.1f} ms"
+
+
 def _time_row(row: SummaryRow, runs: Sequence[Run]) -> TimeRow | None:
     times = [run.latency for run in runs if run.latency is not None]
     if not times:

@@ -1,13 +1,14 @@
 """One tuning from the dataset to the recommendation."""
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol as Interface
 
 from goldenpart.client.client import Client
-from goldenpart.client.evaluation.datasets import LabelledCategory, open_dataset
+from goldenpart.client.evaluation.datasets import LabelledCategory, LabelledImage, open_dataset
 from goldenpart.client.evaluation.datasets.digests import digest_category
 from goldenpart.client.evaluation.errors import EvaluationError
 from goldenpart.client.evaluation.machine import this_machine
@@ -170,7 +171,9 @@ def _gather(plan: Plan, watcher: Watcher, most_golden: int) -> _Material:
         done += 1
         watcher.reading(done, total)
 
-    pixels = digest_category(category, count).pixels
+    digests = digest_category(category, count)
+    category, broken = _without(category, digests.undecodable)
+    pixels = digests.pixels
     split = split_test(category.test, pixels, plan.validation_share, plan.seed)
     protocol = Protocol()
     distinct = len({pixels[image.name] for image in category.train})
@@ -178,10 +181,23 @@ def _gather(plan: Plan, watcher: Watcher, most_golden: int) -> _Material:
     shots = plan.shots or min(_DEFAULT_SHOTS, most)
     numbers = {shots} if plan.shots else {shots, *(number for number in _ALL_SHOTS if number <= most)}
     draws = {number: protocol.draw(category, pixels, number, plan.seed) for number in sorted(numbers)}
-    warnings = tuple(dict.fromkeys(warning for draw in draws.values() for warning in draw.warnings))
+    warnings = (*broken, *dict.fromkeys(warning for draw in draws.values() for warning in draw.warnings))
     for warning in warnings:
         watcher.warned(warning)
     return _Material(category, split, draws, shots, warnings)
+
+
+def _without(category: LabelledCategory, undecodable: Sequence[str]) -> tuple[LabelledCategory, tuple[str, ...]]:
+    """Leave images out that cannot be decoded, of which one would end the search; return the warning as well, if there are any."""
+    if not undecodable:
+        return category, ()
+
+    def left(images: tuple[LabelledImage, ...]) -> tuple[LabelledImage, ...]:
+        return tuple(image for image in images if image.name not in undecodable)
+
+    kept = replace(category, train=left(category.train), validation=left(category.validation), test=left(category.test))
+    count = f"{len(undecodable)} image{'' if len(undecodable) == 1 else 's'}"
+    return kept, (f"{count} cannot be decoded and {'was' if len(undecodable) == 1 else 'were'} left out: {', '.join(undecodable)}",)
 
 
 def _only_category(plan: Plan) -> LabelledCategory:

@@ -23,12 +23,15 @@ class CategoryDigests:
         dataset: sha256, hex, of the sorted paths and sha256 of all files, masks included; paths are relative to the category's folder,
             with forward slashes. See :func:`combined_digest`.
         files: By relative path: sha256, hex, of the file.
-        pixels: By the name of an image: sha256, hex, of its upright pixels, the same for files that differ in encoding only.
+        pixels: By the name of an image: sha256, hex, of its upright pixels, the same for files that differ in encoding only; of the file
+            where it cannot be decoded.
+        undecodable: Names of images that Pillow cannot decode, in the order of the category's images.
     """
 
     dataset: str
     files: MappingProxyType[str, str]
     pixels: MappingProxyType[str, str]
+    undecodable: tuple[str, ...] = ()
 
 
 def digest_category(category: LabelledCategory, on_image: Callable[[], object] | None = None) -> CategoryDigests:
@@ -43,13 +46,17 @@ def digest_category(category: LabelledCategory, on_image: Callable[[], object] |
     """
     files = {path.relative_to(category.folder).as_posix(): path for path in category.files()}
     pixels: dict[str, str] = {}
+    undecodable: list[str] = []
     with ThreadPoolExecutor(_THREADS) as pool:
         file_digests = dict(zip(files, pool.map(_file_digest, files.values()), strict=True))
         for image, digest in zip(category.images, pool.map(_pixel_digest, (image.path for image in category.images)), strict=True):
             pixels[image.name] = digest or file_digests[image.name]
+            if digest is None:
+                undecodable.append(image.name)
             if on_image is not None:
                 on_image()
-    return CategoryDigests(combined_digest(file_digests.items()), MappingProxyType(file_digests), MappingProxyType(pixels))
+    dataset = combined_digest(file_digests.items())
+    return CategoryDigests(dataset, MappingProxyType(file_digests), MappingProxyType(pixels), tuple(undecodable))
 
 
 def combined_digest(files: Iterable[tuple[str, str]]) -> str:

@@ -10,6 +10,7 @@ LOCO AD (Bergmann et al., IJCV 2022)
     ``train/good/rgb``, ``test/<defect>/rgb``, ``test/<defect>/gt/<stem>.png``; the colour images alone are used
 """
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from goldenpart.client.evaluation.datasets.labelled import GOOD, LabelledCategory, LabelledImage, folders_in, images_in
@@ -37,7 +38,7 @@ def read_category(folder: Path) -> LabelledCategory:
         folder=folder,
         train=_good(folder, "train"),
         validation=_good(folder, "validation"),
-        test=tuple(_test_image(folder, defect, path) for defect in tests for path in _pictures(defect)),
+        test=tuple(image for defect in tests for image in _test_images(folder, defect)),
     )
 
 
@@ -54,16 +55,26 @@ def _good(folder: Path, split: str) -> tuple[LabelledImage, ...]:
     return tuple(LabelledImage(path, path.relative_to(folder).as_posix()) for path in _pictures(folder / split / GOOD))
 
 
-def _test_image(folder: Path, defect: Path, path: Path) -> LabelledImage:
-    masks = () if defect.name == GOOD else _masks(folder, defect, path.stem)
-    return LabelledImage(path, path.relative_to(folder).as_posix(), defect.name, masks)
+def _test_images(folder: Path, defect: Path) -> Iterator[LabelledImage]:
+    truths = (folder / _GROUND_TRUTH / defect.name, defect.parent / _GROUND_TRUTH / defect.name, defect / "gt")
+    files = {} if defect.name == GOOD else {truth: {path.name.lower(): path for path in images_in(truth)} for truth in truths}
+    for path in _pictures(defect):
+        yield LabelledImage(path, path.relative_to(folder).as_posix(), defect.name, _masks(files, path.stem))
 
 
-def _masks(folder: Path, defect: Path, stem: str) -> tuple[Path, ...]:
-    for truth in (folder / _GROUND_TRUTH / defect.name, defect.parent / _GROUND_TRUTH / defect.name, defect / "gt"):
+def _masks(files: Mapping[Path, Mapping[str, Path]], stem: str) -> tuple[Path, ...]:
+    """Find the masks of an image.
+
+    Args:
+        files: By folder of masks: by name in lower case, the images in it.
+        stem: Of the image's file.
+    """
+    for truth, by_name in files.items():
         for name in (f"{stem}_mask.png", f"{stem}.png"):
-            if (truth / name).is_file():
+            if (truth / name).is_file():  # before those that differ in case
                 return (truth / name,)
+            if name.lower() in by_name:
+                return (by_name[name.lower()],)
         if inside := images_in(truth / stem):
             return inside
     return ()
