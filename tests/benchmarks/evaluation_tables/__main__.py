@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.evaluation_tables.rates import measure_rates
-from tests.benchmarks.evaluation_tables.tables import render
+from tests.benchmarks.evaluation_tables.tables import render, write_figures
 from tests.benchmarks.evaluation_tables.variants import SHOTS, VARIANTS
 
 from goldenpart.client import Client
@@ -35,8 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.rates:
                 with Client(server.address) as client:
                     measure_rates(client, options.data / options.rates, options.out / "rates.json")
-    text = render(options.out, [name for name in VARIANTS if (options.out / name / "results.json").exists()])
+    finished = [name for name in VARIANTS if (options.out / name / "results.json").exists()]
+    text = render(options.out, finished)
     options.report.write_text(text, "utf-8")
+    write_figures(options.report.with_suffix(".csv"), options.out, finished)
     print(text)
     return 0
 
@@ -60,7 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder of categories in the layout of MVTec AD")
     add("--out", type=Path, required=True, help="folder for the evaluations, a folder each")
-    add("--report", type=Path, default=Path("artifacts/reports/evaluation.md"), help="table to write (default: %(default)s)")
+    add(
+        "--report",
+        type=Path,
+        default=Path("artifacts/reports/evaluation.md"),
+        help="page to write, and all figures beside it as .csv (default: %(default)s)",
+    )
     add("--categories", nargs="+", default=list(CATEGORIES))
     add("--variants", nargs="*", choices=list(VARIANTS), default=list(VARIANTS))
     add("--seeds", default="0,1,2")

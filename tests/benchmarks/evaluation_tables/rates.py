@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +15,7 @@ from scipy import stats
 from goldenpart.client import Frame, GoldenpartError, InspectOptions, NamedImage, Recipe, Resize, ThresholdRequest
 from goldenpart.client.bulk import inspect_all
 from goldenpart.client.evaluation.datasets import open_dataset
+from goldenpart.client.evaluation.machine import cpu_model
 from goldenpart.client.evaluation.throwaway import throwaway_category
 from goldenpart.server.vision.calibration import ThresholdRequest as ServerRequest
 from goldenpart.server.vision.calibration import calibrate, conformal_rank, normals_needed
@@ -95,7 +98,8 @@ def measure_rates(client: Client, folder: Path, target: Path) -> None:
         found, scores = _of_draw(client, category.train, good, seed)
         calibrations += found
         redrawn += [_redraw(scores, count, rate, seed) for rate in RATES for count in NORMALS if count >= normals_needed(rate)]
-    kept = {"calibrations": [asdict(one) for one in calibrations], "redrawn": [asdict(one) for one in redrawn]}
+    measured = f"{cpu_model()}, {os.cpu_count()} cores, {datetime.now(UTC):%Y-%m-%d}"
+    kept = {"measured": measured, "calibrations": [asdict(one) for one in calibrations], "redrawn": [asdict(one) for one in redrawn]}
     target.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from goldenpart.client.evaluation.results import Evaluation, Spread, SummaryRow
 
 _PIXELS = ("pixel_auroc", "aupro")
+_UNTIMED = ("p50_s_mean", "p50_s_sd", "p99_s_mean", "p99_s_sd", "leaks")  # runs that share features have no times
 
 
 def render(folder: Path, names: Sequence[str]) -> str:
@@ -48,7 +50,7 @@ def render(folder: Path, names: Sequence[str]) -> str:
         kept = json.loads(rates.read_text("utf-8"))
         lines += [
             "",
-            *_rates([Realised(**one) for one in kept["calibrations"]]),
+            *_rates([Realised(**one) for one in kept["calibrations"]], kept["measured"]),
             "",
             *_redrawn([Redrawn(**one) for one in kept["redrawn"]]),
         ]
@@ -69,7 +71,8 @@ def _heading(evaluation: Evaluation) -> list[str]:
         f"{machine.cpu}, {machine.cores} cores, {machine.server_device}, {evaluation.finish_time:%Y-%m-%d}; backbone compact {digest}; "
         f"good + defective test images: {tested}. Image AUROC, mean ± standard deviation over seeds (draws of golden parts); "
         "*false rejects* and *recall* at the threshold calibrated for 5 %; pixel AUROC and AUPRO (limit 0.3) over the categories with "
-        "masks. The row's mean and its deviation are those of the mean over categories. Through `goldenpart evaluate`, so through gRPC.",
+        "masks. The row's mean and its deviation are those of the mean over categories. Through `goldenpart evaluate`, so through gRPC. "
+        "[evaluation.csv](evaluation.csv) has all figures per category: AP, F1-max, IoU, AUPRO (limit 0.05), AUPIMO and the rest.",
         "",
     ]
 
@@ -110,13 +113,34 @@ def _skipped(found: dict[str, Evaluation]) -> Iterator[tuple[str, str]]:
             yield VARIANTS[name].title, f"{skipped[0]}: {skipped[1]}"
 
 
-def _rates(found: Sequence[Realised]) -> Iterator[str]:
+def write_figures(path: Path, folder: Path, names: Sequence[str]) -> None:
+    """Put the ``summary.csv`` of all variants together, the variant in the first column, figures with four digits.
+
+    Args:
+        path: of the file to write.
+        folder: with an evaluation per variant.
+        names: of finished variants.
+    """
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        for place, name in enumerate(names):
+            head, *rows = csv.reader((folder / name / "summary.csv").read_text("utf-8").splitlines())
+            kept = [column for column, word in enumerate(head) if word not in _UNTIMED]
+            writer.writerows([["variant", *(head[column] for column in kept)]] if place == 0 else [])
+            writer.writerows([name, *(_rounded(row[column]) for column in kept)] for row in rows)
+
+
+def _rounded(cell: str) -> str:
+    return f"{float(cell):.4f}" if "." in cell else cell
+
+
+def _rates(found: Sequence[Realised], measured: str) -> Iterator[str]:
     yield "## False-reject rates"
     yield ""
     unseen = [one.good for one in found if one.good]
     yield (
-        f"magnetic_tile, 16 golden parts, preset `default` at 256x256 pixels, split-conformal calibration on n other normals, all "
-        f"{min(unseen, default=0)} to {max(unseen, default=0)} good images that are then left, one column per seed: rejected share / "
+        f"{measured}. magnetic_tile, 16 golden parts, preset `default` at 256x256 pixels, split-conformal calibration on n other normals, "
+        f"all {min(unseen, default=0)} to {max(unseen, default=0)} good images that are then left, one column per seed: rejected share / "
         "stated 95 % upper bound of the realised rate. *refused*: RATE_NOT_ATTAINABLE (n < 1/rate - 1). A bound holds for 95 of 100 "
         "calibration sets; the scatter of the images that are left comes on top."
     )
