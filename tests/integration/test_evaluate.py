@@ -208,6 +208,8 @@ def check_run(run: dict[str, Any]) -> None:
     assert (pixel["images"], len(pixel["aupimo_images"])) == (9, 3), "the image without a mask counts for images alone"
     assert pixel["auroc"] > 0.8
     assert pixel["aupro"] > 0.5
+    assert set(pixel["intervals"]) == {"auroc", "average_precision", "f1_max", "iou", "aupro", "aupro_005", "aupimo"}
+    assert all(ends["low"] <= pixel[name] <= ends["high"] for name, ends in pixel["intervals"].items())
     assert run["latency"]["frames"] == 10
     assert 0 < run["latency"]["total_p50_s"] <= run["latency"]["total_p99_s"]
 

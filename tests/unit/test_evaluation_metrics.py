@@ -14,7 +14,8 @@ from sklearn.metrics import average_precision_score, f1_score, precision_recall_
 
 from goldenpart.client.evaluation.metrics.bootstrap import bootstrap_intervals
 from goldenpart.client.evaluation.metrics.image_level import clopper_pearson, image_metrics
-from goldenpart.client.evaluation.metrics.pixel_level import PixelMetrics, PixelTally
+from goldenpart.client.evaluation.metrics.pixel_bootstrap import PixelResampler
+from goldenpart.client.evaluation.metrics.pixel_level import PRO_LIMITS, ImageTally, PixelMetrics, PixelTally
 from goldenpart.client.evaluation.metrics.ranking import ScoreCounts
 
 Map = npt.NDArray[np.uint16]
@@ -123,9 +124,9 @@ def images(seed: int, *, good: int, defective: int, steps: int, side: int = 40) 
 def measured(goods: list[Map], bads: list[tuple[Map, Mask]]) -> PixelMetrics:
     tally = PixelTally()
     for steps in goods:
-        tally.add_good(steps)
+        tally.add(ImageTally.of_good(steps))
     for steps, mask in bads:
-        tally.add_defective(steps, mask)
+        tally.add(ImageTally.of_defective(steps, mask))
     return tally.metrics(LIMIT_STEP)
 
 
@@ -219,9 +220,32 @@ def test_saturation_is_told() -> None:
 def test_masks_that_do_not_fit_are_refused() -> None:
     tally = PixelTally()
     with pytest.raises(ValueError, match="must be equal"):
-        tally.add_defective(np.zeros((4, 4), np.uint16), np.ones((4, 5), np.bool_))
+        ImageTally.of_defective(np.zeros((4, 4), np.uint16), np.ones((4, 5), np.bool_))
     with pytest.raises(ValueError, match="marks no pixel"):
-        tally.add_defective(np.zeros((4, 4), np.uint16), np.zeros((4, 4), np.bool_))
-    tally.add_defective(np.zeros((4, 4), np.uint16), np.ones((4, 4), np.bool_))
+        ImageTally.of_defective(np.zeros((4, 4), np.uint16), np.zeros((4, 4), np.bool_))
+    tally.add(ImageTally.of_defective(np.zeros((4, 4), np.uint16), np.ones((4, 4), np.bool_)))
     with pytest.raises(ValueError, match="both classes"):
         tally.metrics(LIMIT_STEP)
+
+
+def test_pixel_intervals_are_those_of_drawing_images_one_by_one() -> None:
+    """The metrics of a set of images that were drawn, again and again, with another random generator."""
+    goods, bads = images(5, good=8, defective=9, steps=8000)
+    resampler = PixelResampler()
+    for tally in [*map(ImageTally.of_good, goods), *(ImageTally.of_defective(*bad) for bad in bads)]:
+        resampler.add(tally)
+    whole = measured(goods, bads)
+    found = resampler.intervals(LIMIT_STEP, whole.aupimo, replicates=600)
+    rng, drawn = np.random.default_rng(99), []
+    for _ in range(300):
+        one = measured([goods[i] for i in rng.integers(0, 8, 8)], [bads[i] for i in rng.integers(0, 9, 9)])
+        drawn.append((one.auroc, one.average_precision, one.f1_max, one.iou, one.aupro[PRO_LIMITS[0]], one.aupro[PRO_LIMITS[1]]))
+    slow = np.percentile(drawn, [2.5, 97.5], axis=0).T
+    width = slow[:, 1] - slow[:, 0]
+    for name, ends, wide in zip(("auroc", "average_precision", "f1_max", "iou", "aupro", "aupro_005"), slow, width, strict=True):
+        assert found[name] == pytest.approx(tuple(ends), abs=0.2 * wide), name
+    means = [np.mean([whole.aupimo[i] for i in rng.integers(0, 9, 9)]) for _ in range(2000)]
+    assert found["aupimo"] == pytest.approx(tuple(np.percentile(means, [2.5, 97.5])), abs=0.02)
+    assert resampler.intervals(LIMIT_STEP, whole.aupimo, replicates=600) == found
+    with pytest.raises(ValueError, match="0 replicates"):
+        resampler.intervals(LIMIT_STEP, (), replicates=0)

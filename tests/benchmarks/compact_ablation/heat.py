@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from tests.benchmarks.compact_ablation.distances import on_grid
 
-from goldenpart.client.evaluation.metrics.pixel_level import STEPS, PixelTally
+from goldenpart.client.evaluation.metrics.pixel_level import STEPS, ImageTally, PixelTally
 from goldenpart.server.vision.backbones.compact import COMPACT_PATCH_SIZE
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def pixel_areas(maps: Sequence[npt.NDArray[np.float32]], masks: Sequence[npt.NDA
     for index, (heat, mask) in enumerate(zip(maps, masks, strict=True)):
         steps = np.round(heat * ((STEPS - 1) / top)).astype(np.uint16)
         if index < good:
-            tally.add_good(steps)
+            tally.add(ImageTally.of_good(steps))
         elif mask.any():
-            tally.add_defective(steps, mask)
+            tally.add(ImageTally.of_defective(steps, mask))
     metrics = tally.metrics(STEPS - 1)
     return metrics.auroc, metrics.aupro[AUPRO_LIMIT]

@@ -1,6 +1,7 @@
 """Figures of one run, frozen. A figure that cannot be had is None, never zero: AUROC without defective images, for example."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from goldenpart.client.revisions import CalibrationMethod
 
@@ -159,6 +160,8 @@ class PixelFigures:
             images, logarithmic; None without good images.
         aupimo_images: One value per defective image that counts, by path.
         pro_curve: Per-region overlap (y) over the false-positive rate (x) up to 0.3, thinned for drawing.
+        intervals: 95 % bootstrap intervals over test images by the name of the attribute, from `auroc` to `aupimo` without `f1_max_heat`;
+            empty where they were not asked for.
     """
 
     images: int
@@ -175,6 +178,7 @@ class PixelFigures:
     aupimo: float | None
     aupimo_images: tuple[ImageValue, ...]
     pro_curve: tuple[CurvePoint, ...]
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

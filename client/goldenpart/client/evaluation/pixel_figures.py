@@ -10,8 +10,9 @@ from PIL import Image
 
 from goldenpart.client.evaluation.datasets import LabelledImage, read_mask
 from goldenpart.client.evaluation.errors import EvaluationError
-from goldenpart.client.evaluation.figures import CurvePoint, ImageValue, PixelFigures
-from goldenpart.client.evaluation.metrics.pixel_level import PRO_LIMITS, PixelTally
+from goldenpart.client.evaluation.figures import CurvePoint, ImageValue, Interval, PixelFigures
+from goldenpart.client.evaluation.metrics.pixel_bootstrap import PixelResampler
+from goldenpart.client.evaluation.metrics.pixel_level import PRO_LIMITS, ImageTally, PixelTally
 from goldenpart.client.evaluation.results import THUMBNAIL_SCALE
 from goldenpart.client.results import Heatmap
 
@@ -40,7 +41,7 @@ class PixelRecorder:
     """
 
     def __init__(self) -> None:
-        self._tally = PixelTally()
+        self._tally, self._resampler = PixelTally(), PixelResampler()
         self._scale: float | None = None
         self._images = 0
         self.left_out = 0
@@ -57,23 +58,28 @@ class PixelRecorder:
             raise EvaluationError(f"heat maps of one run have the scales {self._scale:g} and {heatmap.scale:g}; they cannot be compared")
         self._scale = heatmap.scale
         if not image.defective:
-            self._tally.add_good(steps)
-            self._images += 1
+            self._take(ImageTally.of_good(steps))
             return
         rows, columns = steps.shape
         mask = read_mask(image.masks, columns, rows)
         if not mask.any():
             self.left_out += 1
             return
-        self._tally.add_defective(steps, mask)
-        self._images += 1
+        self._take(ImageTally.of_defective(steps, mask))
         self._marked.append(image.name)
 
-    def figures(self) -> PixelFigures | None:
-        """Measure what was taken; None if no mask marked anything."""
+    def _take(self, tally: ImageTally) -> None:
+        self._tally.add(tally)
+        self._resampler.add(tally)
+        self._images += 1
+
+    def figures(self, *, bootstrap: int = 0) -> PixelFigures | None:
+        """Measure what was taken, with intervals of so many replicates; None if no mask marked anything."""
         if not self._marked or self._scale is None:
             return None
-        found = self._tally.metrics(math.ceil(1 / self._scale))
+        limit = math.ceil(1 / self._scale)
+        found = self._tally.metrics(limit)
+        ends = self._resampler.intervals(limit, found.aupimo, replicates=bootstrap) if bootstrap else {}
         curve = found.pro_curve[_spread(len(found.pro_curve))]
         values = tuple(ImageValue(name, value) for name, value in zip(self._marked, found.aupimo, strict=bool(found.aupimo)))
         return PixelFigures(
@@ -91,6 +97,7 @@ class PixelRecorder:
             aupimo=float(np.mean(found.aupimo)) if found.aupimo else None,
             aupimo_images=values,
             pro_curve=tuple(CurvePoint(float(x), float(y)) for x, y in curve),
+            intervals={name: Interval(*pair) for name, pair in ends.items()},
         )
 
 

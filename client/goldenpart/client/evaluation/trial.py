@@ -113,7 +113,7 @@ class Trial:
             calibration=facts,
             bank_vectors=revision.bank_vectors,
             image=image_figures(images, bootstrap=self.bootstrap),
-            pixel=recorder.figures(),
+            pixel=recorder.figures(bootstrap=self.bootstrap),
             latency=None if self.reuse_features else latency(timings, wall_s, self.calls_in_flight),
             fit_s=fit_s,
             calibrate_s=calibrate_s,

@@ -12,7 +12,9 @@ from goldenpart.client.evaluation.tables import TITLES, seeds_of, shots_text, sh
 from goldenpart.client.thresholds_binomial import clopper_pearson
 
 IMAGE_FIGURES = ("image_auroc", "image_ap", "image_f1_max", "precision", "recall", "f1", "accuracy", "false_reject_rate")
-PIXEL_FIGURES = ("pixel_auroc", "pixel_ap", "pixel_f1_max", "pixel_iou", "aupro", "aupro_005", "aupimo")
+_PIXEL_FIELDS = {"pixel_auroc": "auroc", "pixel_ap": "average_precision", "pixel_f1_max": "f1_max", "pixel_iou": "iou"}
+_PIXEL_FIELDS |= {name: name for name in ("aupro", "aupro_005", "aupimo")}
+PIXEL_FIGURES = tuple(_PIXEL_FIELDS)
 _STAGES = ("queue", "decode", "backbone", "search", "post")
 _ESTIMATES: Mapping[str, Callable[[Run], Estimate | None]] = {
     "image_auroc": lambda run: run.image.auroc,
@@ -131,6 +133,8 @@ def _interval(name: str, run: Run) -> Interval | None:
     if name == "recall" and point is not None and point.recall is not None:
         low, high = share_interval(point.confusion.true_positives, run.image.defective)
         return Interval(low, high)
+    if name in _PIXEL_FIELDS:
+        return run.pixel.intervals.get(_PIXEL_FIELDS[name]) if run.pixel else None
     estimate = _ESTIMATES[name](run) if name in _ESTIMATES else None
     return estimate.interval if estimate else None
 

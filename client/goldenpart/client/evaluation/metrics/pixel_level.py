@@ -13,6 +13,7 @@ Scores are integers 0..65,535, so histograms hold all there is to know; maps are
 
 import math
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -59,34 +60,30 @@ class PixelMetrics:
     saturated_share: float
 
 
-@dataclass(slots=True, eq=False)
-class PixelTally:
-    """Takes maps one by one. Not for several threads at once.
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageTally:
+    """What one map holds, per step (STEPS,).
 
-    Holds five histograms of 65,536 steps, and per defective image the distinct steps inside its mask.
+    Attributes:
+        normal: int64, pixels outside of the mask.
+        defective: int64, pixels inside.
+        regions: float64, pixels inside, each weighing one over the size of its region.
+        region_count: Connected regions (8-neighbourhood) of the mask; 0 = a good image.
     """
 
-    _normal: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(STEPS, np.int64), init=False)
-    _defective: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(STEPS, np.int64), init=False)
-    _regions: Floats = field(default_factory=lambda: np.zeros(STEPS), init=False)
-    _region_count: int = field(default=0, init=False)
-    _good_images: Floats = field(default_factory=lambda: np.zeros(STEPS), init=False)
-    _good_count: int = field(default=0, init=False)
-    _masked: list[tuple[Steps, Floats]] = field(default_factory=list, init=False)
+    normal: npt.NDArray[np.int64]
+    defective: npt.NDArray[np.int64]
+    regions: Floats
+    region_count: int
 
-    def add_good(self, steps: Steps) -> None:
-        """Take the map of a good image.
+    @classmethod
+    def of_good(cls, steps: Steps) -> Self:
+        """Count the map of a good image, (H, W) uint16; the larger, the less normal."""
+        return cls(np.bincount(steps.reshape(-1), minlength=STEPS), np.zeros(STEPS, np.int64), np.zeros(STEPS), 0)
 
-        Args:
-            steps: (H, W) uint16; the larger, the less normal.
-        """
-        counts = np.bincount(steps.reshape(-1), minlength=STEPS)
-        self._normal += counts
-        self._good_images += counts / steps.size
-        self._good_count += 1
-
-    def add_defective(self, steps: Steps, mask: Mask) -> None:
-        """Take the map of a defective image.
+    @classmethod
+    def of_defective(cls, steps: Steps, mask: Mask) -> Self:
+        """Count the map of a defective image.
 
         Args:
             steps: (H, W) uint16; the larger, the less normal.
@@ -99,15 +96,43 @@ class PixelTally:
             raise ValueError(f"the map has shape {steps.shape} and its mask {mask.shape}; they must be equal")
         if not mask.any():
             raise ValueError("the mask marks no pixel; leave the image out")
-        inside = np.bincount(steps[mask], minlength=STEPS)
-        self._defective += inside
-        self._normal += np.bincount(steps[~mask], minlength=STEPS)
         labels, regions = ndimage.label(mask, structure=_EIGHT_NEIGHBOURS)
         weights = 1.0 / np.maximum(np.bincount(labels.reshape(-1)), 1)  # a mask that marks everything leaves no background
-        self._regions += np.bincount(steps[mask], weights=weights[labels[mask]], minlength=STEPS)
-        self._region_count += int(regions)
-        present = np.flatnonzero(inside)
-        self._masked.append((present.astype(np.uint16), inside[present] / inside.sum()))
+        return cls(
+            normal=np.bincount(steps[~mask], minlength=STEPS),
+            defective=np.bincount(steps[mask], minlength=STEPS),
+            regions=np.bincount(steps[mask], weights=weights[labels[mask]], minlength=STEPS).astype(np.float64),
+            region_count=int(regions),
+        )
+
+
+@dataclass(slots=True, eq=False)
+class PixelTally:
+    """Takes maps one by one. Not for several threads at once.
+
+    Holds four histograms of 65,536 steps, and per defective image the distinct steps inside its mask.
+    """
+
+    _normal: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(STEPS, np.int64), init=False)
+    _defective: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(STEPS, np.int64), init=False)
+    _regions: Floats = field(default_factory=lambda: np.zeros(STEPS), init=False)
+    _region_count: int = field(default=0, init=False)
+    _good_images: Floats = field(default_factory=lambda: np.zeros(STEPS), init=False)
+    _good_count: int = field(default=0, init=False)
+    _masked: list[tuple[Steps, Floats]] = field(default_factory=list, init=False)
+
+    def add(self, image: ImageTally) -> None:
+        """Take what a map holds."""
+        self._normal += image.normal
+        if not image.region_count:
+            self._good_images += image.normal / image.normal.sum()
+            self._good_count += 1
+            return
+        self._defective += image.defective
+        self._regions += image.regions
+        self._region_count += image.region_count
+        present = np.flatnonzero(image.defective)
+        self._masked.append((present.astype(np.uint16), image.defective[present] / image.defective.sum()))
 
     def metrics(self, limit_step: int) -> PixelMetrics:
         """Measure what was added so far.
