@@ -5,6 +5,8 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 import torch
+from tests.benchmarks.golden_audit.pictures import compare as compare_pictures
+from tests.benchmarks.golden_audit.statistics import audit as benchmark_audit
 
 from goldenpart.server.vision.audit import (
     CONTAMINATED_FROM,
@@ -37,10 +39,14 @@ def part(seed: int, odd: Vectors | None = None) -> Vectors:
     return vectors
 
 
+def patches_of(parts: list[Vectors], *, scattered: bool) -> list[PartPatches]:
+    places = [np.random.default_rng([2, index]).permutation(GRID) if scattered else GRID for index in range(len(parts))]
+    return [PartPatches(vectors, where, len(vectors)) for vectors, where in zip(parts, places, strict=True)]
+
+
 def compare(parts: list[Vectors], recipe: Recipe = RECIPE, reach: float = 0.5, *, scattered: bool = False) -> list[PartEvidence]:
     """Compare parts that lie as the others do, or have their patches anywhere."""
-    places = [np.random.default_rng([2, index]).permutation(GRID) if scattered else GRID for index in range(len(parts))]
-    patches = [PartPatches(vectors, where, len(vectors)) for vectors, where in zip(parts, places, strict=True)]
+    patches = patches_of(parts, scattered=scattered)
     found = []
     for index in range(len(parts)):
         comparison = PartComparison(index, patches, recipe, reach, CPU)
@@ -209,3 +215,12 @@ def test_near_twins_are_named_redundant_once() -> None:
     audits = judge_parts(compare([*(part(seed) for seed in range(6)), twin], reach=0.01)).parts
     assert sorted(audits[index].verdict for index in (3, 6)) == [AuditVerdict.OK, AuditVerdict.REDUNDANT]
     assert all(audits[index].verdict is not AuditVerdict.REDUNDANT for index in (0, 1, 2, 4, 5))
+
+
+@pytest.mark.parametrize("scattered", [False, True])
+def test_the_benchmark_of_the_audit_ranks_parts_as_the_audit_does(scattered: bool) -> None:
+    parts = [part(seed) for seed in range(9)] + [part(9, np.full(4, 40, np.float32))]
+    pictures = compare_pictures(patches_of(parts, scattered=scattered), RECIPE.metric)
+    compared = [one.among([other for other in range(10) if other != place]) for place, one in enumerate(pictures)]
+    suspicions = [audit.suspicion for audit in judge_parts(compare(parts, scattered=scattered)).parts]
+    assert benchmark_audit(compared) == pytest.approx(suspicions, rel=1e-3)  # distances the other way round, in float32
