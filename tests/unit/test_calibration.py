@@ -120,7 +120,7 @@ def test_tolerance_limit_says_what_it_cannot_do() -> None:
     assert result.guaranteed_rate is None
     assert result.rate_upper_95 == 0.05
     assert "normally distributed" in result.guarantee
-    assert "19 or more" in result.guarantee
+    assert "needs 19 normal images" in result.guarantee
 
 
 @settings(deadline=None)

@@ -41,10 +41,8 @@ def calibration_facts(calibration: Calibration | None) -> Iterator[tuple[str, ob
     yield "calibration", f"{calibration.method} on {calibration.normals} normal and {calibration.defectives} defective scores"
     yield "threshold", f"{calibration.threshold:.6g}"
     yield "review above", f"{calibration.review_threshold:.6g}" if calibration.review_threshold is not None else None
-    if calibration.method in {CalibrationMethod.F1_MAX, CalibrationMethod.MANUAL}:
-        yield "false rejects", f"below {upper_text(calibration)} with 95 % confidence"
-    else:
-        yield "false rejects", f"{percent(calibration.false_reject_rate)} wanted, below {upper_text(calibration)} with 95 % confidence"
+    wanted = "" if calibration.method in {CalibrationMethod.F1_MAX, CalibrationMethod.MANUAL} else percent(calibration.false_reject_rate)
+    yield "false rejects", ", ".join(filter(None, [wanted and f"{wanted} wanted", upper_text(calibration)]))
     yield "guarantee", calibration.guarantee
     yield "AUROC", f"{calibration.auroc:.4f}" if calibration.auroc is not None else None
     yield "best F1", f"{calibration.f1_max:.4f}" if calibration.f1_max is not None else None
@@ -53,7 +51,7 @@ def calibration_facts(calibration: Calibration | None) -> Iterator[tuple[str, ob
 def upper_text(calibration: Calibration) -> str:
     """Return the upper bound of the realised false-reject rate in words."""
     upper = calibration.false_reject_rate_upper_95
-    return percent(upper) if upper is not None else "an unknown rate"
+    return f"below {percent(upper)} with 95 % confidence" if upper is not None else "no bound is known"
 
 
 def recipe_text(recipe: Recipe) -> str:

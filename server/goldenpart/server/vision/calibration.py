@@ -267,8 +267,7 @@ def _promise(method: CalibrationMethod, count: int, rate: float) -> tuple[float 
     if method is CalibrationMethod.TOLERANCE_LIMIT:
         words = (
             f"If scores of good parts are normally distributed, then with 95 % confidence at most {rate:.3g} of good parts are rejected; "
-            f"estimated from {count} scores. Calibrate with {normals_needed(rate)} or more normal images for a guarantee without that "
-            "assumption."
+            f"estimated from {count} scores. The method conformal assumes no such thing, but needs {normals_needed(rate)} normal images."
         )
         return None, rate, words
     rank = conformal_rank(count, rate)

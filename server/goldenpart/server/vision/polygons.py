@@ -13,6 +13,8 @@ from goldenpart.server.errors import InvalidArgumentError, MaskError
 Polygon = tuple[tuple[float, float], ...]
 """Vertices (x, y) as fractions of width and height."""
 
+_LEAST_AREA = 1e-9  # of the image; a thousandth of a pixel of a megapixel
+
 
 def check_polygon(polygon: Polygon, field: str, error: type[InvalidArgumentError] = MaskError) -> None:
     """Refuse what is no polygon.
@@ -23,7 +25,7 @@ def check_polygon(polygon: Polygon, field: str, error: type[InvalidArgumentError
         error: what is raised.
 
     Raises:
-        InvalidArgumentError: `error`, if there are fewer than 3 vertices, or one is not finite or outside [0, 1].
+        InvalidArgumentError: `error`, if there are fewer than 3 vertices, one is not finite or outside [0, 1], or all lie on one line.
     """
     if len(polygon) < 3:
         raise error(f"{field} has {len(polygon)} vertices; a polygon needs at least 3.", field=field)
@@ -32,6 +34,8 @@ def check_polygon(polygon: Polygon, field: str, error: type[InvalidArgumentError
             raise error(
                 f"{field} has the vertex ({x}, {y}); coordinates are fractions of the image's width and height, from 0 to 1.", field=field
             )
+    if cv2.contourArea(cv2.convexHull(np.array(polygon, np.float32))) < _LEAST_AREA:
+        raise error(f"{field} encloses nothing: all its {len(polygon)} vertices lie on one line.", field=field)
 
 
 def to_pixels(polygon: Polygon, width_px: int, height_px: int) -> npt.NDArray[np.int32]:
