@@ -125,10 +125,12 @@ def test_one_golden_part_has_no_threshold_and_says_so(client: Client, category: 
 def test_a_threshold_far_above_few_golden_parts_is_warned_of(client: Client, category: str) -> None:
     few = client.fit(category, golden_parts(SEED, shots=3))
     assert few.revision.calibration is not None
-    assert few.revision.calibration.threshold > 1.5 * max(few.revision.calibration.normal_scores)
-    assert [
-        warning for warning in few.warnings if "times the highest score of the 3 golden parts" in warning and "Calibrate with 19" in warning
-    ]
+    highest = max(few.revision.calibration.normal_scores)
+    assert few.revision.calibration.threshold > 1.5 * highest
+    assert few.revision.calibration.review_threshold == highest
+    (warning,) = few.warnings
+    assert "times the highest score of the 3 golden parts" in warning
+    assert "gets REVIEW. Calibrate with 19" in warning
     many = client.fit(category, golden_parts(SEED, shots=20))
     assert many.warnings == ()
 

@@ -274,6 +274,13 @@ def test_few_golden_parts_fall_back_to_the_tolerance_limit() -> None:
     few, enough = calibrate_left_out(ladder(18), request()), calibrate_left_out(ladder(19), request())
     assert few.method is CalibrationMethod.TOLERANCE_LIMIT
     assert enough.method is CalibrationMethod.LEAVE_ONE_OUT
+    assert (few.review_threshold, few.review_rate, enough.review_threshold) == (18.0, None, None)
+    assert [few.judge(score) for score in (18.0, 18.1, few.threshold)] == [Judgement.PASS, Judgement.REVIEW, Judgement.REVIEW]
+    asked = calibrate_left_out(ladder(18), request(review=0.2))
+    assert (asked.review_threshold, asked.review_rate) == (tolerance_limit(ladder(18), 0.2), 0.2)
+    explicit = calibrate_left_out(ladder(18), request(method=CalibrationMethod.TOLERANCE_LIMIT))
+    assert explicit.review_threshold is None
+    assert calibrate_left_out((2.0, 2.0), request()).review_threshold is None, "golden parts that score alike leave no room for a band"
     assert enough.threshold == 19.0
     assert enough.guaranteed_rate == pytest.approx(0.05)
     assert "Approximate" in enough.guarantee

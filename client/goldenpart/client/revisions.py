@@ -26,7 +26,8 @@ class ThresholdRequest:
     Attributes:
         method: None lets the server choose: conformal for Calibrate; for Fit leave-one-out, else the tolerance limit.
         false_reject_rate: Share of good parts that may be rejected, in (0, 1).
-        review_rate: Share of good parts that may be reviewed or rejected, above ``false_reject_rate``; None = no review band.
+        review_rate: Share of good parts that may be reviewed or rejected, above ``false_reject_rate``; None = no review band, unless
+            Fit falls back on the tolerance limit of few golden parts: then what scores above all of them is for REVIEW.
     """
 
     method: CalibrationMethod | None = None
@@ -43,7 +44,7 @@ class Calibration:
         threshold: FAIL above this score.
         review_threshold: REVIEW above this score up to the threshold; None without a review band.
         false_reject_rate: Requested rate of good parts rejected, in (0, 1).
-        review_rate: Requested rate of good parts at least reviewed; None without a review band.
+        review_rate: Requested rate of good parts at least reviewed; None if none was requested.
         normals: Number n of normal scores.
         defectives: Number of defective scores.
         guaranteed_false_reject_rate: Promised bound of P(FAIL | good), on average over calibration sets; None = no promise.

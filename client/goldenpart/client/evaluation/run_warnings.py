@@ -32,6 +32,20 @@ def not_inspected_warnings(images: Sequence[ImageOutcome]) -> tuple[str, ...]:
     return (f"{len(left)} of {_counted(len(images), 'test image')} {be} not inspected and counted in no figure: {named(left)}",)
 
 
+def review_warnings(images: Sequence[ImageOutcome]) -> tuple[str, ...]:
+    """Tell of test images with REVIEW, which figures at the threshold take for not failed; at most one warning."""
+    good, defective = (
+        (sum(image.verdict is Verdict.REVIEW for image in kind), len(kind))
+        for kind in ([image for image in images if image.defective is truth] for truth in (False, True))
+    )
+    if not good[0] + defective[0]:
+        return ()
+    return (
+        f"{good[0]} of {good[1]} good and {defective[0]} of {defective[1]} defective test images got REVIEW; figures at the threshold "
+        "count FAIL alone",
+    )
+
+
 def mask_warnings(category: LabelledCategory, left_out: int) -> tuple[str, ...]:
     """Tell of defective images that figures of pixels leave out; at most one warning.
 

@@ -18,7 +18,7 @@ from goldenpart.client.evaluation.pixel_figures import PixelRecorder, read_steps
 from goldenpart.client.evaluation.protocol import Draw
 from goldenpart.client.evaluation.results import ImageOutcome, Run, RunKey
 from goldenpart.client.evaluation.run_files import RunFiles
-from goldenpart.client.evaluation.run_warnings import mask_warnings, not_inspected_warnings
+from goldenpart.client.evaluation.run_warnings import mask_warnings, not_inspected_warnings, review_warnings
 from goldenpart.client.evaluation.throwaway import throwaway_category
 from goldenpart.client.evaluation.wrong_images import MOST_EXPLAINED, false_rejects, misses
 from goldenpart.client.frames import Frame, InspectOptions, NamedImage
@@ -124,6 +124,7 @@ class Trial:
                 *warnings,
                 *more_warnings,
                 *not_inspected_warnings(images),
+                *review_warnings(images),
                 *mask_warnings(self.category, recorder.left_out),
             ),
             finish_time=datetime.now(UTC),

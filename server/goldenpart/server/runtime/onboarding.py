@@ -27,6 +27,7 @@ from goldenpart.server.vision.backbones import Backbone
 from goldenpart.server.vision.calibration import (
     Calibration,
     CalibrationMethod,
+    Judgement,
     Scores,
     ThresholdRequest,
     calibrate,
@@ -285,7 +286,8 @@ def _limit_warnings(calibration: Calibration) -> tuple[str, ...]:
     if calibration.method is not CalibrationMethod.TOLERANCE_LIMIT or ratio < _WIDE_LIMIT:
         return ()
     needed = normals_needed(calibration.false_reject_rate)
+    between = Judgement.PASS if calibration.review_threshold is None else Judgement.REVIEW
     return (
         f"The threshold is {ratio:.2g} times the highest score of the {len(calibration.normal_scores)} golden parts, to be sure of its "
-        f"rate with so few: defects may pass. Calibrate with {needed} or more good parts that are no golden parts before relying on PASS.",
+        f"rate with so few. A defect between the two gets {between}. Calibrate with {needed} or more good parts that are no golden parts.",
     )

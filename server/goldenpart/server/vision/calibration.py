@@ -7,7 +7,7 @@ exceeds the ceil((1 - a)(n + 1))-th smallest score with probability at most a. R
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
@@ -78,7 +78,7 @@ class Calibration:
         method: how it was chosen.
         threshold: FAIL above it.
         review_threshold: REVIEW above it; None without a review band.
-        false_reject_rate, review_rate: as requested.
+        false_reject_rate, review_rate: as requested; a review band may be there without having been.
         normal_scores, defective_scores: in the order the images came.
         guaranteed_rate: P(FAIL | good) is at most this, on average over calibration sets; None = no promise.
         rate_upper_95: 95 % upper bound of the realised rate of this threshold; None = unknown.
@@ -174,13 +174,19 @@ def calibrate(normal: Scores, defective: Scores, request: ThresholdRequest, peak
 
 
 def calibrate_left_out(normal: Scores, request: ThresholdRequest, peaks: Scores = ()) -> Calibration:
-    """Set the threshold from leave-one-golden-part-out scores: conformal where the rate is attainable, else the tolerance limit."""
-    method = request.method
-    if method is None:
-        rates = [rate for rate in (request.false_reject_rate, request.review_rate) if rate is not None]
-        attainable = len(normal) >= max(normals_needed(rate) for rate in rates)
-        method = CalibrationMethod.LEAVE_ONE_OUT if attainable else CalibrationMethod.TOLERANCE_LIMIT
-    return calibrate(normal, (), ThresholdRequest(method, request.false_reject_rate, request.review_rate), peaks)
+    """Set the threshold from leave-one-golden-part-out scores: conformal where the rate is attainable, else the tolerance limit.
+
+    A tolerance limit of few scores lies so high that defects score below it. So where it stands in, and no review band was asked for, what
+    scores above all golden parts is for REVIEW.
+    """
+    if request.method is not None:
+        return calibrate(normal, (), request, peaks)
+    rates = [rate for rate in (request.false_reject_rate, request.review_rate) if rate is not None]
+    if len(normal) >= max(normals_needed(rate) for rate in rates):
+        return calibrate(normal, (), replace(request, method=CalibrationMethod.LEAVE_ONE_OUT), peaks)
+    limit = calibrate(normal, (), replace(request, method=CalibrationMethod.TOLERANCE_LIMIT), peaks)
+    highest = max(normal)
+    return limit if request.review_rate is not None or highest >= limit.threshold else replace(limit, review_threshold=highest)
 
 
 def conformal_rank(normals: int, rate: float) -> int:
