@@ -309,6 +309,8 @@ def test_the_command_line_suggests_audits_and_sets_thresholds(
     assert any(line.split()[:2] == ["set", "50"] for line in capsys.readouterr().out.splitlines()), "what it does is shown"
     assert client.get_revision(category).revision == active.revision
     capsys.readouterr()
+    assert run_command("threshold", category, "--review", 55) == 2
+    assert "--review belongs to a threshold that is set" in capsys.readouterr().err
     assert run_command("threshold", category, "--set", 60, "--review", 55) == 0
     assert "and reviews above 55" in capsys.readouterr().out
     client.set_zones(category, Zones((Zone("seal", ZoneKind.CRITICAL, ((0, 0), (1, 0), (1, 1))),)))

@@ -3,7 +3,7 @@
 import numpy as np
 from tiny_category import draw_part, fit_category
 
-from goldenpart.client import AsyncClient, Frame, InspectOptions, Verdict
+from goldenpart.client import AsyncClient, Frame, InspectOptions, Verdict, Zones
 
 LIGHT = {"black": 0, "grey": 128, "white": 255}
 
@@ -25,7 +25,7 @@ async def test_a_picture_of_nothing_is_for_a_person_to_look_at(aio_client: Async
     assert "brightness is 0" in told["black"]
     assert "contrast is 0" in told["grey"]
     assert "1 x 1 px" in told["dot"]
-    assert "times as wide as high" in told["strip"]
+    assert "times as long as wide" in told["strip"]
 
 
 async def test_what_fails_by_its_score_stays_failed(aio_client: AsyncClient) -> None:
@@ -34,3 +34,10 @@ async def test_what_fails_by_its_score_stays_failed(aio_client: AsyncClient) -> 
     await aio_client.set_threshold("part", lowest * 1.0001)
     (inspection,) = await aio_client.inspect([Frame("grey", "part", np.full_like(draw_part(1, 200), 128))])
     assert (inspection.verdict, inspection.message) == (Verdict.FAIL, "")
+    await aio_client.set_zones("part", Zones(minimum_area_px=1e9))
+    good, grey = await aio_client.inspect(
+        [Frame("good", "part", draw_part(1, 200)), Frame("grey", "part", np.full_like(draw_part(1, 200), 128))]
+    )
+    assert good.verdict is Verdict.PASS
+    assert "which the zones would excuse; but its contrast is 0" in grey.message
+    assert grey.verdict is Verdict.FAIL

@@ -3,7 +3,9 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,11 @@ from goldenpart.client.demo.process import ServerProcess
 
 
 def children() -> set[str]:
-    return {pid for tasks in Path("/proc/self/task").glob("*/children") for pid in tasks.read_text().split()}
+    found: set[str] = set()
+    for tasks in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):  # threads end while one looks
+            found.update(tasks.read_text().split())
+    return found
 
 
 @pytest.fixture
@@ -29,13 +35,20 @@ def test_an_interrupt_while_the_server_is_being_started_leaves_none(interrupt: s
     born: set[str] = set()
 
     def interrupt_at_birth() -> None:
-        while not born:
+        end_s = time.monotonic() + 30
+        while not born and time.monotonic() < end_s:
             born.update(children() - before)
         os.kill(os.getpid(), interrupt)
 
-    watcher = threading.Thread(target=interrupt_at_birth)
+    watcher = threading.Thread(target=interrupt_at_birth, daemon=True)
     watcher.start()
-    with pytest.raises(KeyboardInterrupt):
-        ServerProcess()
-    watcher.join()
-    assert not [pid for pid in born if Path("/proc", pid).exists()]
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ServerProcess()
+    finally:
+        watcher.join()
+        left = [pid for pid in born if Path("/proc", pid).exists()]
+        for pid in left:
+            os.kill(int(pid), signal.SIGKILL)
+    assert born
+    assert not left

@@ -195,7 +195,9 @@ def test_a_critical_zone_is_stricter_and_keeps_the_bank(client: Client, category
 
 
 def test_regions_below_the_minimum_area_pass_and_say_so(client: Client, category: str) -> None:
+    client.set_zones(category, Zones(minimum_area_px=1))
     failed = inspect(client, category)
+    assert failed.verdict is Verdict.FAIL
     largest = max(region.area_px for region in failed.regions)
     client.set_zones(category, Zones(minimum_area_px=largest + 1))
     passed = inspect(client, category)

@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_read_fails_alone(canned: CannedServer, parts: Pat
     assert told.err == "5 inspected: 3 PASS, 2 NOT_INSPECTED\n"
 
 
-@pytest.mark.parametrize("command", [["fit", "flange"], ["drift", "flange"], ["calibrate", "flange", "--normal"]])
+@pytest.mark.parametrize("command", [["fit", "flange"], ["calibrate", "flange", "--normal"]])
 def test_a_link_that_leads_nowhere_is_refused_where_all_files_count(
     canned: CannedServer, parts: Path, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:

@@ -237,13 +237,13 @@ def test_pixel_intervals_are_those_of_drawing_images_one_by_one() -> None:
     whole = measured(goods, bads)
     found = resampler.intervals(LIMIT_STEP, whole.aupimo, replicates=600)
     rng, drawn = np.random.default_rng(99), []
-    for _ in range(300):
+    for _ in range(120):
         one = measured([goods[i] for i in rng.integers(0, 8, 8)], [bads[i] for i in rng.integers(0, 9, 9)])
         drawn.append((one.auroc, one.average_precision, one.f1_max, one.iou, one.aupro[PRO_LIMITS[0]], one.aupro[PRO_LIMITS[1]]))
     slow = np.percentile(drawn, [2.5, 97.5], axis=0).T
     width = slow[:, 1] - slow[:, 0]
     for name, ends, wide in zip(("auroc", "average_precision", "f1_max", "iou", "aupro", "aupro_005"), slow, width, strict=True):
-        assert found[name] == pytest.approx(tuple(ends), abs=0.2 * wide), name
+        assert found[name] == pytest.approx(tuple(ends), abs=0.25 * wide), name
     means = [np.mean([whole.aupimo[i] for i in rng.integers(0, 9, 9)]) for _ in range(2000)]
     assert found["aupimo"] == pytest.approx(tuple(np.percentile(means, [2.5, 97.5])), abs=0.02)
     assert resampler.intervals(LIMIT_STEP, whole.aupimo, replicates=600) == found

@@ -59,6 +59,7 @@ def test_mask_image_is_scaled_without_blur() -> None:
     [
         (((0.0, 0.0), (1.0, 1.0)), "has 2 vertices"),
         (((0.1, 0.2), (0.5, 0.2), (0.9, 0.2), (0.3, 0.2)), "encloses nothing: all its 4 vertices lie on one line"),
+        (((0.1, 0.1), (0.5, 0.3), (0.9, 0.5)), "encloses nothing"),
         (((0.0, 0.0), (1.0, 0.0), (math.nan, 1.0)), r"vertex \(nan, 1.0\)"),
         (((0.0, 0.0), (1.0, 0.0), (0.5, math.inf)), "inf"),
         (((0.0, 0.0), (1.0, 0.0), (0.5, 1.01)), "1.01"),

@@ -35,8 +35,9 @@ def test_a_picture_far_below_all_reference_frames_is_doubted(statistics: FrameSt
         ((1280, 480), ""),
         ((160, 119), "160 x 119 px, and golden parts measure at least 480 px across"),
         ((1, 1), "1 x 1 px"),
-        ((1300, 480), "2.71 times as wide as high, and golden parts are 1.33 to 1.33 times"),
-        ((300, 480), "0.625 times"),
+        ((480, 640), ""),
+        ((1300, 480), "2.71 times as long as wide, and golden parts are 1.33 to 1.33 times"),
+        ((300, 900), "3 times as long as wide"),
     ],
 )
 def test_a_picture_of_another_shape_or_far_smaller_is_doubted(size: tuple[int, int], words: str) -> None:

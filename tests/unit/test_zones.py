@@ -156,16 +156,25 @@ def test_a_diffuse_deviation_still_fails() -> None:
     assert judge(FAIL, heat_with((0, 0, 200, 100, 0.95)), Zones(minimum_area_px=100)) == (FAIL, "")
 
 
-def blurred_spot(sigma_px: float) -> Heat:
-    """(400, 400) heat of a Gaussian whose peak stays just below the limit."""
+def blurred_spot(sigma_px: float, peak: float) -> Heat:
+    """(400, 400) heat of a Gaussian; at half of its peak it is 2.355 sigma wide."""
     y, x = np.mgrid[:400, :400] - 200.0
-    return np.asarray(0.98 * np.exp(-(x**2 + y**2) / (2 * sigma_px**2)), np.float32)
+    return np.asarray(peak * np.exp(-(x**2 + y**2) / (2 * sigma_px**2)), np.float32)
 
 
+@pytest.mark.parametrize("peak", [0.5, 0.98, 1.0, 1.02, 1.2, 1.9, 2.1, 9.0])
 @pytest.mark.parametrize(("sigma_px", "verdict"), [(30.0, FAIL), (5.0, PASS)])
-def test_a_blurred_spot_is_as_large_as_at_half_of_its_peak(sigma_px: float, verdict: Judgement) -> None:
-    """Half the peak is where a Gaussian is 2.355 sigma wide: 3,920 px and 109 px here."""
-    assert judge(FAIL, blurred_spot(sigma_px), Zones(minimum_area_px=1000))[0] is verdict
+def test_a_spot_is_as_large_as_at_half_of_its_peak_or_at_the_limit(sigma_px: float, verdict: Judgement, peak: float) -> None:
+    """3,920 px and 109 px, however far the peak is above or below the limit; more where the limit lies below half of the peak."""
+    assert judge(FAIL, blurred_spot(sigma_px, peak), Zones(minimum_area_px=1000))[0] is verdict
+
+
+def test_one_hot_pixel_does_not_excuse_a_diffuse_deviation() -> None:
+    spread = np.full((100, 200), 0.98, np.float32)
+    spread[50, 50] = 1.01
+    assert judge(FAIL, spread, Zones(minimum_area_px=100)) == (FAIL, "")
+    outside = heat_with((0, 0, 90, 100, 0.95), (150, 50, 5, 5, 0.6))
+    assert judge(FAIL, outside, Zones((Zone("seal", CRITICAL, RIGHT, 0.5, 100.0),))) == (FAIL, "")
 
 
 def test_a_tolerant_zone_answers_for_a_diffuse_deviation_only_where_all_of_it_lies_inside() -> None:

@@ -10,7 +10,7 @@ from typing import Self
 from grpc_health.v1 import health_pb2_grpc
 
 from goldenpart.client import channel, conversions, requests
-from goldenpart.client.aio_wire import AsyncWire
+from goldenpart.client.aio_wire import AsyncWire, closed_at_the_end
 from goldenpart.client.archive import replaced_when_complete
 from goldenpart.client.channel import DEFAULT_ADDRESS, Connection
 from goldenpart.client.curation_calls import AsyncCurationCalls
@@ -99,7 +99,7 @@ class AsyncClient(AsyncCurationCalls, AsyncLearningCalls, AsyncZoneCalls):
         """Send frames as the iterable gives them and yield results as they are ready, in any order.
 
         A plain iterable is consumed in a thread. ``timeout_s`` bounds the whole stream; None lets it run as long as the camera does. When
-        the call is over, however it ended, an async iterable is cancelled where it waits for its next frame.
+        the call is over, however it ended, an async iterable is cancelled where it waits for its next frame, and a generator is closed.
         """
         messages = _stream_frames(frames) if isinstance(frames, AsyncIterable) else map(requests.stream_frame, frames)
         async with aclosing(self._wire.exchange(self._inspection.InspectStream, messages, timeout_s)) as replies:
@@ -272,5 +272,6 @@ class AsyncClient(AsyncCurationCalls, AsyncLearningCalls, AsyncZoneCalls):
 
 
 async def _stream_frames(frames: AsyncIterable[Frame]) -> AsyncIterator[inspection_pb2.InspectStreamRequest]:
-    async for frame in frames:
-        yield await asyncio.to_thread(requests.stream_frame, frame)  # may read a file
+    async with closed_at_the_end(frames) as given:
+        async for frame in given:
+            yield await asyncio.to_thread(requests.stream_frame, frame)  # may read a file

@@ -3,7 +3,7 @@
 from __future__ import annotations  # grpc's classes take type arguments in their stubs only
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar, cast
 
@@ -16,9 +16,11 @@ from goldenpart.client.errors import error_from_rpc
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply")
 _Known = TypeVar("_Known")
+_Item = TypeVar("_Item")
 _END = object()
 _OVERWRITTEN = "Internal error from Core"
 _LATE_STATUS_S = 1.0
+_LET_GO_S = 1.0
 
 
 class AsyncUpload(Generic[_Request]):
@@ -38,18 +40,20 @@ class AsyncUpload(Generic[_Request]):
         self._reader: asyncio.Task[object] | None = None
 
     async def end(self) -> None:
-        """Stop reading; the source sees a cancellation where it is waiting."""
+        """Stop reading: the source is cancelled where it waits and closed if it can be. One that does not let go soon is left to itself."""
         if self._reader is not None:
             self._reader.cancel()
-            await asyncio.wait([self._reader])
-        await self.messages.aclose()
+            await asyncio.wait([self._reader], timeout=_LET_GO_S)
+        if self._reader is None or self._reader.done():
+            await self.messages.aclose()
 
     async def _read(self, source: Iterable[_Request] | AsyncIterator[_Request]) -> AsyncGenerator[_Request, None]:
         self._reader = asyncio.current_task()
         try:
             if isinstance(source, AsyncIterator):
-                async for message in source:
-                    yield message
+                async with closed_at_the_end(source) as messages:
+                    async for message in messages:
+                        yield message
                 return
             remaining = iter(source)
             while (made := await asyncio.to_thread(next, remaining, _END)) is not _END:
@@ -57,6 +61,16 @@ class AsyncUpload(Generic[_Request]):
         except Exception as error:
             self.error = error
             raise
+
+
+@asynccontextmanager
+async def closed_at_the_end(source: AsyncIterable[_Item]) -> AsyncIterator[AsyncIterable[_Item]]:
+    """Give what is iterated over, and close it if it is a generator, so that its `finally` runs now."""
+    try:
+        yield source
+    finally:
+        if isinstance(source, AsyncGenerator):
+            await source.aclose()
 
 
 class FinalStatus:

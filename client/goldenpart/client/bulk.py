@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -55,10 +54,8 @@ def inspect_all(
     patience = _Patience(patience_s, sleep)
     sources = map(_read, frames) if report_unreadable else frames
     for group in batches(sources, _bytes, most_items=most, most_bytes=limits.message_bytes - _ENVELOPE_BYTES):
-        for _, same in groupby(group, type):
-            run = tuple(same)
-            yield from (one for one in run if isinstance(one, Inspection))
-            yield from _inspect_group(client, tuple(one for one in run if isinstance(one, Frame)), timeout_s, patience)
+        inspected = _inspect_group(client, tuple(one for one in group if isinstance(one, Frame)), timeout_s, patience)
+        yield from (next(inspected) if isinstance(one, Frame) else one for one in group)
 
 
 def _read(frame: Frame) -> Frame | Inspection:

@@ -219,13 +219,14 @@ class Inspection:
         verdict: What the part is.
         revision: The revision that judged; empty if none did.
         reason: Why it was not inspected; None for every other verdict.
-        message: The reason in words: value, limit, way out. Also why the verdict is not the score's, where zones decided.
+        message: The reason in words: value, limit, way out. Also why the verdict is not the score's: zones decided, or the
+            picture cannot be one of the part.
         score: The larger the less normal; its scale belongs to the revision's metric and aggregate.
         threshold: FAIL above it.
         review_threshold: REVIEW above it; None without a review band.
         p_value: Conformal p-value in (0, 1]: how often a good part scores at least so high.
         confidence: Probability in [0.5, 1] that the verdict would stay under the scatter of normal parts; 0 if not
-            inspected or decided by zones.
+            inspected or not decided by the score.
         regions: Areas at or above the limit, highest excess first; empty unless asked for.
         nearest: What the most anomalous patch was compared with; None if nothing was compared.
         heatmap: None unless asked for.

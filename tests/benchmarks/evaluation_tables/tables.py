@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from goldenpart.client.evaluation.results import Evaluation, Spread, SummaryRow
 
 _PIXELS = ("pixel_auroc", "aupro")
-_UNTIMED = ("p50_s_mean", "p50_s_sd", "p99_s_mean", "p99_s_sd", "leaks")  # runs that share features have no times
+_LEFT_OUT = ("p50_s_mean", "p50_s_sd", "p99_s_mean", "p99_s_sd", "leaks")  # runs that share features have no times, and leaks are refused
 
 
 def render(folder: Path, names: Sequence[str]) -> str:
@@ -125,13 +125,13 @@ def write_figures(path: Path, folder: Path, names: Sequence[str]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         for place, name in enumerate(names):
             head, *rows = csv.reader((folder / name / "summary.csv").read_text("utf-8").splitlines())
-            kept = [column for column, word in enumerate(head) if word not in _UNTIMED]
+            kept = [column for column, word in enumerate(head) if word not in _LEFT_OUT]
             writer.writerows([["variant", *(head[column] for column in kept)]] if place == 0 else [])
-            writer.writerows([name, *(_rounded(row[column]) for column in kept)] for row in rows)
+            writer.writerows([name, *(_rounded(head[column], row[column]) for column in kept)] for row in rows)
 
 
-def _rounded(cell: str) -> str:
-    return f"{float(cell):.4f}" if "." in cell else cell
+def _rounded(head: str, cell: str) -> str:
+    return f"{float(cell):.4f}" if cell and head.endswith(("_mean", "_sd")) else cell
 
 
 def _rates(found: Sequence[Realised], measured: str) -> Iterator[str]:

@@ -46,7 +46,7 @@ def drift(
     Prints the evidence after each frame: the decimal logarithm of what a bettor against "nothing has drifted" made of 1.
     A bar begins where the bettor has won nothing, and is full at the alarm. A frame that was not inspected is told with its reason.
     """
-    paths = expand(frames)
+    paths = expand(frames, unreachable=True)
     names = distinct_names(paths, limit_bytes=_FRAME_ID_BYTES)
     limits = DriftLimits(period_frames=period, false_alarm_probability=false_alarm)
     watch = DriftWatch(limits, name=category)

@@ -18,7 +18,7 @@ def warn_of(warnings: Iterable[str], revision: Revision) -> None:
     for warning in told:
         warn(warning)
     gate = revision.gate
-    if gate is not None and _holds_back(gate) and not any(gate.reason in warning for warning in told):
+    if gate is not None and _holds_back(gate) and not any(gate.reason and gate.reason in warning for warning in told):
         warn(f"{revision.revision} is held back: {gate.reason}")
 
 

@@ -67,6 +67,8 @@ def threshold(
     """
     if apply and set_to is not None:
         raise ValueError("--apply and --set both choose the threshold; give one of them")
+    if review is not None and not apply and set_to is None:
+        raise ValueError("--review belongs to a threshold that is set; give --apply or --set as well")
     costs = Costs(cost_escape, cost_reject, prior)
     if plot is not None and plot.suffix.lower() not in {".html", ".png"}:
         raise ValueError(f"--plot {plot} must end in .html or .png")
@@ -135,10 +137,7 @@ def _inspected(client: Client, revision: Revision, pictures: Iterable[tuple[str,
 def _remarks(client: Client, revision: Revision) -> tuple[str, ...]:
     if not client.get_zones(revision.category, revision=revision.revision).zones.overrule:
         return ()
-    return (
-        f"Rates and costs are those of the scores alone. The zones of {revision.revision} change verdicts beyond them: parts fail in a "
-        "critical zone, or pass with defects that are too small there.",
-    )
+    return (f"Rates and costs are those of the scores alone; the zones of {revision.revision} overrule some of the verdicts.",)
 
 
 def _review(revision: Revision, threshold: float) -> float | None:

@@ -91,7 +91,13 @@ def tune(
         found = runner.tune(client, plan, view)
     if found.out_of_time:
         warn("the time was up before all settings had been measured; give more --seconds")
-    answer(found, tuning_view(found), json=json)  # before the files, so that a full disk does not take it along
+    try:
+        answer(found, tuning_view(found), json=json)  # before the files, so that a full disk does not take it along
+    finally:  # and a reader who has left does not take the files
+        _keep(found, report, write)
+
+
+def _keep(found: Tuning, report: Path | None, write: Path | None) -> None:
     if write is not None:
         write_recipe(write, found)
     if report is not None:

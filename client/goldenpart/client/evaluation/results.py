@@ -8,7 +8,7 @@ from goldenpart.client.evaluation.figures import CalibrationFacts, ImageFigures,
 from goldenpart.client.recipe import Recipe
 from goldenpart.client.results import NotInspectedReason, Verdict
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Of ``results.json`` and the run files; raised when a field changes its meaning."""
 
 

@@ -55,7 +55,7 @@ def split_test(test: Sequence[LabelledImage], pixels: Mapping[str, str], share: 
 
 
 def _mixed(images: Sequence[LabelledImage]) -> tuple[LabelledImage, ...]:
-    """Mix the classes so that every beginning has as nearly as possible the share of each that the whole has, and two of each at least.
+    """Mix the classes so that every beginning has as nearly as possible the share of each that the whole has, and from four images on two.
 
     Without the two, the first images that a rare class is looked for in may hold none of it.
     """

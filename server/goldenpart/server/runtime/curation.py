@@ -186,7 +186,8 @@ class _PoolIntake:
     def warnings(self) -> tuple[str, ...]:
         if not self._left_out:
             return ()
-        return (f"{sum(map(len, self._left_out.values()))} frames were left out.{self._reasons()}",)
+        number = sum(map(len, self._left_out.values()))
+        return (f"{number} {'frame was' if number == 1 else 'frames were'} left out.{self._reasons()}",)
 
     def _reasons(self) -> str:
         return "".join(f" {_group_text(reason, frames)}" for reason, frames in self._left_out.items())

@@ -88,7 +88,7 @@ def judge_scored(revision: LoadedRevision, prepared: PreparedImage, scored: Scor
     """Return the verdict on a picture as an inspection gives it, zones included; None without calibration. Any thread."""
     if revision.calibration is None:
         return None
-    ruling = _unless_doubtful(_find(Wanted(), revision, prepared, scored).ruling, revision, prepared, measure_frame(prepared), scored.score)
+    ruling = _unless_doubtful(_find(Wanted(), revision, prepared, scored).ruling, revision, prepared, None, scored.score)
     return revision.calibration.judge(scored.score) if ruling is None else ruling.judgement
 
 
@@ -112,15 +112,27 @@ def _find(wanted: Wanted, revision: LoadedRevision, prepared: PreparedImage, sco
 
 
 def _unless_doubtful(
-    ruling: Ruling | None, revision: LoadedRevision, prepared: PreparedImage, statistics: FrameStatistics, score: float
+    ruling: Ruling | None, revision: LoadedRevision, prepared: PreparedImage, statistics: FrameStatistics | None, score: float
 ) -> Ruling | None:
-    """Return the ruling, or REVIEW in place of a PASS on a picture that cannot be trusted."""
+    """Return the ruling; on a picture that cannot be trusted no PASS, but what the score says where zones excused it, and REVIEW else.
+
+    Args:
+        ruling: of the zones; None if only the score counts.
+        revision: that judges.
+        prepared: the picture.
+        statistics: of its pixels; None = measured here if they are needed.
+        score: of the picture.
+    """
     if revision.calibration is None:
         return ruling
-    judgement = revision.calibration.judge(score) if ruling is None else ruling.judgement
-    size = prepared.geometry.width_px, prepared.geometry.height_px
-    if judgement is not Judgement.PASS or not (doubt := revision.picture_gate.doubt(statistics, size)):
+    by_score = revision.calibration.judge(score)
+    if (by_score if ruling is None else ruling.judgement) is not Judgement.PASS:
         return ruling
+    size = prepared.geometry.width_px, prepared.geometry.height_px
+    if not (doubt := revision.picture_gate.doubt(statistics or measure_frame(prepared), size)):
+        return ruling
+    if by_score is not Judgement.PASS:
+        return Ruling(by_score, f"{by_score} by the score {score:.4g}, which the zones would excuse; but {doubt}.")
     return Ruling(
         Judgement.REVIEW,
         f"REVIEW although the score {score:.4g} passes: {doubt}. See whether the part is there, the light on, the lens free and the camera "

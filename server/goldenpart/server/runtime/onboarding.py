@@ -282,12 +282,13 @@ def _calibrate_left_out(scores: Scores, request: ThresholdRequest, peaks: Scores
 
 
 def _limit_warnings(calibration: Calibration) -> tuple[str, ...]:
-    ratio = calibration.threshold / max(calibration.normal_scores)
-    if calibration.method is not CalibrationMethod.TOLERANCE_LIMIT or ratio < _WIDE_LIMIT:
+    highest = max(calibration.normal_scores)
+    if calibration.method is not CalibrationMethod.TOLERANCE_LIMIT or calibration.threshold <= _WIDE_LIMIT * highest:
         return ()
     needed = normals_needed(calibration.false_reject_rate)
     between = Judgement.PASS if calibration.review_threshold is None else Judgement.REVIEW
     return (
-        f"The threshold is {ratio:.2g} times the highest score of the {len(calibration.normal_scores)} golden parts, to be sure of its "
-        f"rate with so few. A defect between the two gets {between}. Calibrate with {needed} or more good parts that are no golden parts.",
+        f"The threshold is {calibration.threshold / highest:.2g} times the highest score of the {len(calibration.normal_scores)} golden "
+        f"parts, to be sure of its rate with so few. A defect between the two gets {between}. Calibrate with {needed} or more good parts "
+        "that are no golden parts.",
     )

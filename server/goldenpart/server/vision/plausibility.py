@@ -1,7 +1,7 @@
 """Whether a picture can show the part at all: the last question before a PASS.
 
 A bank answers how unlike the golden parts a patch is. Where parts vary a lot, or some of their patches are plain, a picture of nothing
-is no more unlike: a covered lens, a dead lamp or an empty fixture can score as low as a good part. Such pictures differ from all reference
+is no more unlike: a covered lens or a dead lamp can score as low as a good part. Such pictures differ from all reference
 frames by factors in the plainest figures, so they are told by these. What fades or slips slowly is for the drift watch (docs/drift.md).
 """
 
@@ -18,7 +18,7 @@ Size = tuple[int, int]
 _LEAST_SHARE = {Signal.BRIGHTNESS: 1 / 5, Signal.CONTRAST: 1 / 5, Signal.SHARPNESS: 1 / 20}
 """Of the smallest value of all reference frames: good pictures of one part can differ by 4 in contrast and by 20 in sharpness."""
 _LEAST_SIDE = 1 / 4  # of the shorter side of the smallest golden part
-_MOST_STRETCH = 2.0  # of width by height, against all golden parts
+_MOST_STRETCH = 2.0  # of the longer by the shorter side, against all golden parts; a picture may be turned
 
 
 class PictureGate:
@@ -34,7 +34,7 @@ class PictureGate:
         self._smallest = {signal: min(signals[signal].values) for signal in _LEAST_SHARE if signal in signals}
         self._frames = max((len(signals[signal].values) for signal in self._smallest), default=0)
         self._shorter_px = min((min(size) for size in golden), default=0)
-        self._shapes = [width / height for width, height in golden]
+        self._shapes = [_shape(size) for size in golden]
 
     def doubt(self, statistics: FrameStatistics, size: Size) -> str:
         """Say in a few words why a picture cannot be trusted; empty if it can."""
@@ -44,10 +44,10 @@ class PictureGate:
         width, height = size
         if min(size) < _LEAST_SIDE * self._shorter_px:
             return f"the picture is {width} x {height} px, and golden parts measure at least {self._shorter_px} px across"
-        shape = width / height
+        shape = _shape(size)
         if self._shapes and not min(self._shapes) / _MOST_STRETCH <= shape <= max(self._shapes) * _MOST_STRETCH:
             return (
-                f"the picture is {width} x {height} px, {shape:.3g} times as wide as high, and golden parts are {min(self._shapes):.3g} "
+                f"the picture is {width} x {height} px, {shape:.3g} times as long as wide, and golden parts are {min(self._shapes):.3g} "
                 f"to {max(self._shapes):.3g} times"
             )
         return ""
@@ -58,3 +58,7 @@ class PictureGate:
             if value < _LEAST_SHARE[signal] * smallest:
                 return f"its {signal} is {value:.3g}, and of {self._frames} reference frames none has less than {smallest:.3g}"
         return ""
+
+
+def _shape(size: Size) -> float:
+    return max(size) / min(size)

@@ -13,7 +13,7 @@ from goldenpart.server.errors import InvalidArgumentError, MaskError
 Polygon = tuple[tuple[float, float], ...]
 """Vertices (x, y) as fractions of width and height."""
 
-_LEAST_AREA = 1e-9  # of the image; a thousandth of a pixel of a megapixel
+_LEAST_AREA = 1e-7  # of the image; a tenth of a pixel of a megapixel
 
 
 def check_polygon(polygon: Polygon, field: str, error: type[InvalidArgumentError] = MaskError) -> None:
@@ -34,8 +34,15 @@ def check_polygon(polygon: Polygon, field: str, error: type[InvalidArgumentError
             raise error(
                 f"{field} has the vertex ({x}, {y}); coordinates are fractions of the image's width and height, from 0 to 1.", field=field
             )
-    if cv2.contourArea(cv2.convexHull(np.array(polygon, np.float32))) < _LEAST_AREA:
+    if _is_flat(polygon):
         raise error(f"{field} encloses nothing: all its {len(polygon)} vertices lie on one line.", field=field)
+
+
+def _is_flat(polygon: Polygon) -> bool:
+    """Tell whether all vertices lie on one line, as far as the corner farthest from the first tells."""
+    sides = np.array(polygon, np.float64) - np.array(polygon[0], np.float64)
+    far_x, far_y = sides[np.square(sides).sum(axis=1).argmax()]
+    return bool(np.abs(sides[:, 0] * far_y - sides[:, 1] * far_x).max() < _LEAST_AREA)
 
 
 def to_pixels(polygon: Polygon, width_px: int, height_px: int) -> npt.NDArray[np.int32]:

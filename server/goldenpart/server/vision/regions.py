@@ -14,7 +14,7 @@ from goldenpart.server.vision.heatmap import Heat
 from goldenpart.server.vision.zones import BoolGrid, Zone, ZoneKind, Zones
 
 MAX_REGIONS = 64
-_SHOWN_LEVEL, _JUDGED_LEVEL = 0.9, 0.5  # of the peak, where nothing reaches the limit
+_SHOWN_LEVEL, _JUDGED_LEVEL = 0.9, 0.5  # of the highest heat
 _MOST_MEASURED = 2048  # a heat map of noise has tens of thousands of areas; the largest and the hottest are enough to judge by
 
 
@@ -78,8 +78,9 @@ def find_regions(heat: Heat, *, failed: bool, zones: Zones | None = None) -> tup
     Args:
         heat: (H, W) float32.
         failed: the image as a whole is above its threshold. Such a part always has a region to look at: should the deviation be spread
-            out, or blurring have lowered every peak below the limit, the level is lowered to 90 % of the peak. Where zones judge by
-            size, it is half of the peak, at which the width of what was blurred is measured (full width at half maximum).
+            out, or blurring have lowered every peak below the limit, the level is lowered to 90 % of the peak. Where zones judge, the
+            level is never above half of the highest heat, at which the width of what was blurred is measured (full width at half
+            maximum): what only just reaches the limit would look small, however wide it is.
         zones: with limits of their own; None means 1.0 everywhere.
     """
     labels, stats = _label(heat, zones, failed=failed)
@@ -104,10 +105,11 @@ def reported(regions: Sequence[Region], min_area_px: int, *, failed: bool) -> tu
 def _label(heat: Heat, zones: Zones | None, *, failed: bool) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Number the areas: (H, W) int32, 0 = none, and OpenCV's table of them."""
     level = np.float32(1.0) if zones is None else np.minimum(zones.limits(heat.shape[1], heat.shape[0]), np.float32(1.0))
+    if failed and zones is not None and zones.judge:
+        level = np.minimum(level, np.float32(_JUDGED_LEVEL * float(heat.max())))
     hot = heat >= level
     if failed and not hot.any():
-        share = _JUDGED_LEVEL if zones is not None and zones.judge else _SHOWN_LEVEL
-        hot = heat >= np.float32(share * float(heat.max()))
+        hot = heat >= np.float32(_SHOWN_LEVEL * float(heat.max()))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(hot.astype(np.uint8), connectivity=8)
     return np.asarray(labels, np.int32), np.asarray(stats, np.int32)
 

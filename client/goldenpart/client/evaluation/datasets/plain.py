@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from goldenpart.client.evaluation.datasets.labelled import GOOD, LabelledCategory, LabelledImage
+from goldenpart.client.evaluation.datasets.labelled import GOOD, LabelledCategory, LabelledImage, folders_in, images_in
 from goldenpart.client.evaluation.errors import DatasetLayoutError
 from goldenpart.client.images import images_below
 
@@ -26,10 +26,14 @@ def read_category(folder: Path) -> LabelledCategory:
 
     Raises:
         DatasetLayoutError: Fewer than two good images, or no bad one.
+        NoImagesError: An image is a link that leads nowhere.
     """
     good = [LabelledImage(path, path.relative_to(folder).as_posix()) for path in images_below(folder / GOOD)]
     chosen = set(random.Random(_SPLIT_SEED).sample(range(len(good)), round(TRAIN_SHARE * len(good))))  # noqa: S311  # repeatable on purpose
-    bad = [LabelledImage(path, path.relative_to(folder).as_posix(), _defect(path, folder / BAD)) for path in images_below(folder / BAD)]
+    bad = [LabelledImage(path, path.relative_to(folder).as_posix(), BAD) for path in images_in(folder / BAD)]
+    for defect in folders_in(folder / BAD):
+        name = defect.name if defect.name != GOOD else f"{BAD}/{GOOD}"
+        bad += [LabelledImage(path, path.relative_to(folder).as_posix(), name) for path in images_below(defect)]
     if len(good) < LEAST_GOOD or not bad:
         raise DatasetLayoutError(
             f"category {folder.resolve().name} in {folder} has {len(good)} good and {len(bad)} bad images in its folders {GOOD} and {BAD}; "
@@ -43,10 +47,3 @@ def read_category(folder: Path) -> LabelledCategory:
         validation=(),
         test=tuple(sorted((*bad, *(image for index, image in enumerate(good) if index not in chosen)), key=lambda image: image.name)),
     )
-
-
-def _defect(path: Path, bad: Path) -> str:
-    inside = path.relative_to(bad).parts
-    if len(inside) == 1:
-        return BAD
-    return inside[0] if inside[0] != GOOD else f"{BAD}/{GOOD}"

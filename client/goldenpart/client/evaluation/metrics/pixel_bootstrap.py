@@ -2,7 +2,7 @@
 
 Pixels of one image are anything but independent, so whole images are drawn with replacement (cluster bootstrap; Field and Welsh, JRSS B
 2007), good and defective ones apart as for images. Replicates are made of coarse histograms of every image, so that a thousand of them
-are one matrix product; a bin is eight steps where heat is below a quarter of its range, and wider above.
+are one matrix product; bins are single steps at the lowest heat, eight steps up to a quarter of the range, and wider above.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,9 +15,8 @@ import numpy.typing as npt
 from goldenpart.client.evaluation.metrics.pixel_level import PRO_LIMITS, STEPS, ImageTally, area_up_to
 from goldenpart.client.evaluation.metrics.ranking import Floats, ScoreCounts
 
-_FINE, _COARSE = 8, 64  # steps of a bin
-_FINE_STEPS = STEPS // 4
-_BIN_STARTS = np.concatenate([np.arange(0, _FINE_STEPS, _FINE), np.arange(_FINE_STEPS, STEPS, _COARSE)])
+_SINGLE, _FINE = STEPS // 64, STEPS // 4  # up to here a bin is one step, eight steps; above it is 64
+_BIN_STARTS = np.concatenate([np.arange(_SINGLE), np.arange(_SINGLE, _FINE, 8), np.arange(_FINE, STEPS, 64)])
 _AT_ONCE = 200  # replicates, so that their histograms stay below some 100 MB
 
 Intervals = dict[str, tuple[float, float]]
@@ -53,7 +52,9 @@ class PixelResampler:
         (self._defective if tally.region_count else self._good).append(_Coarse.of(tally))
 
     def intervals(self, limit_step: int, aupimo: Sequence[float], *, replicates: int, confidence: float = 0.95, seed: int = 0) -> Intervals:
-        """Return percentile intervals of the figures.
+        """Return percentile intervals of the figures; none where no replicate has a normal pixel.
+
+        A replicate without one, as masks that mark everything give it, has no figures and is left out.
 
         Args:
             limit_step: From this step on a pixel counts as defective for intersection over union.
@@ -70,7 +71,9 @@ class PixelResampler:
             raise ValueError(
                 f"{replicates} replicates of {len(self._defective)} defective images were asked for; at least 1 is needed of each"
             )
-        found = list(self._replicates(limit_step, aupimo, replicates, seed))
+        found = [block for block in self._replicates(limit_step, aupimo, replicates, seed) if len(block["auroc"])]
+        if not found:
+            return {}
         tail = 100 * (1 - confidence) / 2
         ends = {name: np.percentile(np.concatenate([block[name] for block in found]), [tail, 100 - tail]) for name in found[0]}
         return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
@@ -85,6 +88,7 @@ class PixelResampler:
         for start in range(0, replicates, _AT_ONCE):
             size = min(_AT_ONCE, replicates - start)
             weights = np.concatenate([_draws(rng, len(self._good), size), _draws(rng, len(self._defective), size)], axis=1)
+            weights = weights[(weights @ normal.sum(axis=1)) > 0]
             counts = ScoreCounts(_BIN_STARTS.astype(np.float64), weights @ normal, weights @ defective)
             overlap = (weights @ regions) / (weights @ region_counts)[:, None]
             found = {
