@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
@@ -106,6 +106,38 @@ async def test_a_camera_is_let_go_when_its_stream_is_over(aio_client: AsyncClien
         with pytest.raises(DeadlineExceeded):
             await anext(stream)
     assert let_go.is_set()
+
+
+async def test_a_camera_that_never_waits_is_closed_with_its_stream(aio_client: AsyncClient) -> None:
+    closed = asyncio.Event()
+
+    async def camera() -> AsyncIterator[Frame]:
+        try:
+            while True:
+                yield Frame("junk", "part", b"text")
+        finally:
+            closed.set()
+
+    stream: Any = aio_client.inspect_stream(camera())
+    await anext(stream)
+    await stream.aclose()
+    assert closed.is_set()
+
+
+async def test_a_camera_that_does_not_let_go_keeps_nobody(aio_client: AsyncClient) -> None:
+    leave = asyncio.Event()
+
+    async def camera() -> AsyncIterator[Frame]:
+        yield Frame("junk", "part", b"text")
+        while not leave.is_set():
+            with suppress(asyncio.CancelledError):
+                await leave.wait()
+
+    stream: Any = aio_client.inspect_stream(camera(), timeout_s=0.5)
+    await anext(stream)
+    with pytest.raises(DeadlineExceeded):
+        await anext(stream)
+    leave.set()
 
 
 async def test_no_frame_of_a_long_stream_waits_longer_than_the_server_allows(make_settings: MakeSettings) -> None:
