@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from goldenpart.client import zones as client_zones
 from goldenpart.server.errors import ZoneError
 from goldenpart.server.registry.mask_files import mask_from_files, mask_to_files
 from goldenpart.server.vision.calibration import Judgement
@@ -254,3 +255,28 @@ def test_a_heat_map_of_noise_is_judged_in_reasonable_time() -> None:
     assert regions
     assert max(region.area_px for region in regions) >= 20
     assert isinstance(regions[0], Region)
+
+
+@pytest.mark.parametrize(
+    ("zones", "rules"),
+    [
+        ({}, {}),
+        ({"kind": IGNORE}, {}),
+        ({"kind": INCLUDE}, {}),
+        ({"kind": INCLUDE, "threshold_factor": 1.5}, {}),
+        ({"kind": INCLUDE, "minimum_area_px": 0.0}, {}),
+        ({"kind": INCLUDE, "minimum_area_px": 3.0}, {}),
+        ({"kind": INCLUDE, "minimum_area_mm2": 3.0}, {"mm_per_px": 0.1}),
+        ({"kind": CRITICAL}, {}),
+        ({}, {"minimum_area_px": 3.0}),
+        ({}, {"minimum_area_px": 0.0}),
+        ({}, {"minimum_area_mm2": 3.0, "mm_per_px": 0.1}),
+    ],
+)
+def test_the_client_knows_which_zones_overrule(zones: dict[str, object], rules: dict[str, float]) -> None:
+    """The client says so beside rates of scores; the server draws heat for it."""
+    given = {"name": "a", "polygon": LEFT, **zones} if zones else None
+    ours = Zones((Zone(**given),) if given else (), **rules)  # type: ignore[arg-type]
+    kind = {"kind": client_zones.ZoneKind(str(zones["kind"]))} if zones else {}
+    theirs = client_zones.Zones((client_zones.Zone(**{**given, **kind}),) if given else (), **rules)  # type: ignore[arg-type]
+    assert theirs.overrule is ours.judge
