@@ -249,3 +249,14 @@ def test_pixel_intervals_are_those_of_drawing_images_one_by_one() -> None:
     assert resampler.intervals(LIMIT_STEP, whole.aupimo, replicates=600) == found
     with pytest.raises(ValueError, match="0 replicates"):
         resampler.intervals(LIMIT_STEP, (), replicates=0)
+
+
+def test_replicates_without_a_normal_pixel_are_left_out() -> None:
+    everything, part = np.ones((6, 6), np.bool_), np.eye(6, dtype=np.bool_)
+    steps = np.arange(36, dtype=np.uint16).reshape(6, 6)
+    resampler = PixelResampler()
+    resampler.add(ImageTally.of_defective(steps, everything))
+    assert resampler.intervals(LIMIT_STEP, (), replicates=50) == {}
+    resampler.add(ImageTally.of_defective(steps, part))
+    ends = resampler.intervals(LIMIT_STEP, (), replicates=50)
+    assert np.isfinite(list(ends.values())).all()

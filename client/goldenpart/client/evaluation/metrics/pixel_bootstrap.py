@@ -41,7 +41,7 @@ class _Coarse:
 
 
 class PixelResampler:
-    """Keeps coarse counts of every image, some 30 kB each. Not for several threads at once."""
+    """Keeps coarse counts of every image, some 45 kB each. Not for several threads at once."""
 
     def __init__(self) -> None:
         self._good: list[_Coarse] = []
@@ -121,5 +121,5 @@ def _aupro(normal: Floats, overlap: Floats) -> dict[str, Floats]:
     rates = np.cumsum(normal[:, ::-1], axis=-1) / normal.sum(axis=-1, keepdims=True)
     overlaps = np.cumsum(overlap[:, ::-1], axis=-1)
     curves = np.concatenate([np.zeros((len(rates), 1, 2)), np.stack([rates, overlaps], axis=-1)], axis=1)  # (R, B + 1, 2)
-    areas = np.array([[area_up_to(curve, limit) for limit in PRO_LIMITS] for curve in curves])
+    areas = np.array([[area_up_to(curve, limit) for limit in PRO_LIMITS] for curve in curves]).reshape(-1, len(PRO_LIMITS))
     return {"aupro": areas[:, 0], "aupro_005": areas[:, 1]}
