@@ -132,7 +132,10 @@ class Dispatcher:
         self._metrics.calls_in_flight.set(len(self._calls))
         self._wake.set()
 
-    async def _call(self, jobs: list[Job]) -> None:
+    async def _call(self, taken: list[Job]) -> None:
+        jobs = [job for job in taken if not job.decided]  # one may have been given up, and lost its picture, since it was taken
+        if not jobs:
+            return
         started = self._clock.monotonic()
         self._metrics.calls_in_flight.set(len(self._calls))
         self._metrics.batch.observe(len(jobs))
