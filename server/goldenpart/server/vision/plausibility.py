@@ -16,7 +16,7 @@ Size = tuple[int, int]
 """Width and height of an upright picture in pixels."""
 
 _LEAST_SHARE = {Signal.BRIGHTNESS: 1 / 5, Signal.CONTRAST: 1 / 5, Signal.SHARPNESS: 1 / 20}
-"""Of the smallest value of all reference frames: good pictures of one part can differ by 4 in contrast and by 20 in sharpness."""
+"""Of the smallest value of all reference frames: good pictures of one part can differ several times in contrast, more in sharpness."""
 _LEAST_SIDE = 1 / 4  # of the shorter side of the smallest golden part
 _MOST_STRETCH = 2.0  # of the longer by the shorter side, against all golden parts; a picture may be turned
 
